@@ -1,0 +1,1 @@
+"""Everything that is not ours, one file per outside thing."""

@@ -1,0 +1,1 @@
+"""One module per dc-* command; heavy imports only inside functions."""

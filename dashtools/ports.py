@@ -1,0 +1,154 @@
+"""What a stage is given from outside: decoders, detectors, readers, GPS readers, encoders.
+
+A stage never imports a backend; commands and devices choose what fills these on this machine.
+Arrays are numpy, uint8: grey (height, width), colour (height, width, 3) in BGR order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dashtools.model import Detection, PlateRead, StageResult, Task, Track
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """What a container says of its first video stream, before any frame is decoded."""
+
+    width: int
+    height: int
+    codec: str
+    duration_s: float
+    frame_rate: float
+    frame_count: int | None
+    start_pts_ms: int
+    has_audio: bool
+    creation_time: str | None = None
+    rotation_deg: int = 0
+
+
+class Frame(Protocol):
+    """One decoded picture, in presentation order."""
+
+    index: int
+    """Presentation order from 0, counting every frame that decoded."""
+    pts_ms: int
+    """Milliseconds after the first displayed frame."""
+    is_keyframe: bool
+    is_corrupt: bool
+
+    def grey(self, step: int = 1) -> NDArray[Any]:
+        """The luma plane, every `step`-th pixel both ways; may be a view of the decoder's memory."""
+        ...
+
+    def bgr(self) -> NDArray[Any]:
+        """The full picture; an own copy."""
+        ...
+
+
+@dataclass
+class Damage:
+    """What a decoder could not use; filled while frames are drawn."""
+
+    corrupt_frames: int = 0
+    decode_errors: int = 0
+    lost_frames: int = 0
+    messages: list[str] = field(default_factory=list)
+
+
+class Decoder(Protocol):
+    """Opens clips."""
+
+    name: str
+    version: str
+
+    def facts(self, path: Path) -> ClipFacts:
+        """What the container says; UnreadableClip when there is no usable video stream."""
+        ...
+
+    def frames(self, path: Path, damage: Damage | None = None) -> Iterator[Frame]:
+        """Every frame that decodes, in presentation order; a frame is valid until the next one is drawn."""
+        ...
+
+
+class Detector(Protocol):
+    """Finds plates in whole pictures."""
+
+    name: str
+    digest: str
+
+    def detect(self, picture: NDArray[Any], min_score: float) -> list[Detection]:
+        """Plates in a BGR picture, boxes in its pixels, after NMS, best score first."""
+        ...
+
+
+class PlateReader(Protocol):
+    """Reads plate crops."""
+
+    name: str
+    digest: str
+
+    def read(self, crop: NDArray[Any]) -> PlateRead:
+        """The text of one BGR crop; empty text when there is none."""
+        ...
+
+
+class GpsReader(Protocol):
+    """Reads the camera's own track."""
+
+    name: str
+
+    def read(self, path: Path, facts: ClipFacts) -> Track | None:
+        """Every slot in time order; None when the clip holds nothing of this reader's format."""
+        ...
+
+
+class Encoder(Protocol):
+    """Makes small copies of clips."""
+
+    name: str
+    version: str
+
+    def downscale(
+        self, source: Path, target: Path, *, height: int, progress: Callable[[float], None] | None = None
+    ) -> None:
+        """An H.264 MP4 no higher than `height`, first frame at 0, each frame's time kept, faststart."""
+        ...
+
+
+Progress = Callable[[float, str], None]
+"""Called with the share done (0..1) and a short word for what is being done."""
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """All that a stage may know: the task, where its inputs lie, where it writes, its settings and tools."""
+
+    task: Task
+    paths: Mapping[str, Sequence[Path]]
+    """Local paths of the inputs by their type, in the task's order."""
+    out: Path
+    """An empty folder, private to this attempt; the outputs stay here."""
+    settings: Mapping[str, Any]
+    """Resolved processing settings (defaults, profile, device)."""
+    progress: Progress
+
+    def one(self, kind: str) -> Path:
+        """The only input of a type."""
+        return self.paths[kind][0]
+
+
+class Stage(Protocol):
+    """The function of one task type, its tools already inside."""
+
+    task_type: str
+    kind: str
+    """Folder under the storage: ingest, preproc, heavy_output, archive, final."""
+
+    def __call__(self, context: StageContext) -> StageResult: ...

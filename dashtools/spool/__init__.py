@@ -1,0 +1,1 @@
+"""The mail room: folders, names and renames; knows nothing of video."""

@@ -1,0 +1,1 @@
+"""The work itself: pure functions from inputs to an output folder."""

@@ -1,0 +1,1 @@
+"""The Datasette plugin: pages and media over the index."""
