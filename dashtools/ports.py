@@ -33,6 +33,21 @@ class ClipFacts:
     rotation_deg: int = 0
 
 
+@dataclass(frozen=True)
+class ContainerReport:
+    """What a look at a clip's structure found; only clips that may be usable get one.
+
+    `findings` are sentences about what is damaged though usable: what, at which byte, what becomes of it.
+    `video_samples` counts the pictures of the index, `missing_samples` those whose bytes are not in the file;
+    None where the container has no index (MPEG-TS) or it was not looked at.
+    """
+
+    format: str
+    findings: tuple[str, ...] = ()
+    video_samples: int | None = None
+    missing_samples: int | None = None
+
+
 class Frame(Protocol):
     """One decoded picture, in presentation order."""
 
