@@ -1,0 +1,106 @@
+"""Changing the configuration: the blueprint's ConfigManager, and folders that this host registers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+from filelock import FileLock
+
+from dashtools.config import load
+from dashtools.config_files import merged, read_document, shared_file
+from dashtools.config_keys import HOST_SHAPE, SHARED_SHAPE, problems
+from dashtools.errors import BadConfig, InputMissing
+from dashtools.files import write_whole
+from dashtools.model import Json
+
+
+class ConfigManager:
+    """The configuration that a spool's hosts share, read and changed as a whole."""
+
+    def __init__(self, spool: Path, host_file: Path | None = None) -> None:
+        self._spool = spool
+        self._host_file = host_file
+        self._path = shared_file(spool)
+        self._seen = self._stamp()
+
+    def get_global_config(self) -> Json:
+        """The global settings, defaults filled in."""
+        return load(self._spool, self._host_file).global_settings
+
+    def get_device_config(self, device_id: str) -> Json:
+        """One device: what the file says of it, its task types and its resolved processing settings."""
+        config = load(self._spool, self._host_file, flags={"host.device_id": device_id})
+        return {**config.device, "task_types": list(config.task_types), "processing": config.processing}
+
+    def update_config(self, config_update: Json, device_id: str | None = None) -> bool:
+        """Lays an update over the shared file; True when that changed it. BadConfig leaves the file as it was."""
+        update = {"devices": {device_id: config_update}} if device_id is not None else config_update
+        found = problems(update, SHARED_SHAPE)
+        if found:
+            raise BadConfig("\n".join(found))
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(str(self._path) + ".lock", timeout=30):
+            before = read_document(self._path, SHARED_SHAPE)
+            after = merged(before, update)
+            if after == before:
+                return False
+            write_whole(self._path, _pretty(after))
+        return True
+
+    def validate_config(self) -> list[str]:
+        """Everything that is wrong with the shared file and this host's, a sentence each."""
+        try:
+            load(self._spool, self._host_file)
+        except BadConfig as error:
+            return str(error).splitlines()
+        return []
+
+    def watch_for_changes(self, callback: Callable[[], Any]) -> None:
+        """Calls back when the file changed since the last look, and only if it is valid; call between tasks."""
+        stamp = self._stamp()
+        if stamp != self._seen and not self.validate_config():
+            self._seen = stamp
+            callback()
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            now = os.stat(self._path)
+        except OSError:
+            return None
+        return now.st_ino, now.st_mtime_ns, now.st_size
+
+
+def register_folder(host_file: Path, folder: Path) -> str:
+    """The name of the read-only storage that this folder now is on this host; asking again gives the same."""
+    real = folder.resolve()
+    if not real.is_dir():
+        raise InputMissing(f"{folder}: no such folder")
+    slug = re.sub(r"[^a-z0-9]+", "_", real.name.lower()).strip("_")[:40] or "root"
+    name = f"clips_{slug}_{hashlib.sha256(os.fsencode(real)).hexdigest()[:6]}"
+    update_host_file(host_file, {"host": {"storages": {name: {"path": str(real), "read_only": True}}}})
+    return name
+
+
+def update_host_file(host_file: Path, update: Json) -> bool:
+    """Lays an update over a host's file, whole or not at all; True when that changed it."""
+    host_file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(str(host_file) + ".lock", timeout=30):
+        before = read_document(host_file, HOST_SHAPE)
+        after = merged(before, update)
+        if after == before and host_file.exists():
+            return False
+        found = problems(after, HOST_SHAPE)
+        if found:
+            raise BadConfig("\n".join(f"{host_file}: {line}" for line in found))
+        write_whole(host_file, _pretty(after))
+    return True
+
+
+def _pretty(document: Json) -> bytes:
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
