@@ -21,7 +21,7 @@ from typing import Any
 
 import orjson
 
-from dashtools.errors import BadInput, ClaimLost, TaskSystemError, TryLater
+from dashtools.errors import BadInput, ClaimLost, DashtoolsError, TaskSystemError, TryLater
 from dashtools.model import ChildTask, Json, Task, with_changes
 from dashtools.spool import layout, scan
 from dashtools.spool import task as tasks
@@ -220,8 +220,11 @@ class Spool:
         except FileNotFoundError:
             self.discard_staging(folder)
             raise ClaimLost(f"{claim.path} was taken over; this attempt's work is dropped") from None
-        self.files.sync_folder(target.rpartition("/")[0])
-        self.activate(folder, target)
+        try:
+            self.files.sync_folder(target.rpartition("/")[0])
+            self.activate(folder, target)
+        except (DashtoolsError, OSError):
+            return self.root / target  # the commit stands; a janitor finishes when the share is well again
         return self.root / target
 
     def _stage(self, folder: str, claim: Claim, final: Task, children: Sequence[ChildTask], rows: bytes) -> None:

@@ -1,0 +1,189 @@
+"""The loop of every worker: tidy, claim, attempt, report; until drained, once, or for ever.
+
+A worker's death at any point is safe by the spool's protocol. Ended politely (SIGINT, SIGTERM) it gives its claim back
+at once and without counting a failure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from inotify_simple import INotify, flags
+
+from dashtools.attempt import Ending, Places, Rules, Tools, attempt
+from dashtools.errors import BackendUnavailable, ClaimLost
+from dashtools.interrupts import uninterrupted
+from dashtools.log import LOGGER
+from dashtools.ports import Progress, Stage
+from dashtools.spool.janitor import Janitor
+from dashtools.spool.layout import Entry
+from dashtools.spool.queue import Claim, Spool
+from dashtools.spool.scan import Scanner
+from dashtools.spool.workers import Presence
+
+POLL_S = (2.0, 10.0)  # jittered, so that many workers do not list the share in step
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a worker is to do and how."""
+
+    task_types: Sequence[str]
+    capabilities: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    rules: Rules
+    lease_s: float = 180.0
+    stage_timeout_s: float = 7200.0
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Worker:
+    """One worker process on one spool."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        plan: Plan,
+        tools: Mapping[str, Tools],
+        places: Places,
+        *,
+        progress: Callable[[Claim], Progress] | None = None,
+        report: Callable[[Claim, Ending], None] = lambda claim, ending: None,
+    ) -> None:
+        self._spool, self._plan, self._tools, self._places = spool, plan, dict(tools), places
+        self._progress = progress or (lambda claim: lambda share, what: None)
+        self._report = report
+        self._stages: dict[str, Stage] = {}
+        self._types = [name for name in plan.task_types if name in tools]
+        self._janitor = Janitor(spool, lease_s=plan.lease_s, max_failures=plan.rules.max_failures)
+        about = {"task_types": self._types, **plan.about}
+        self._presence = Presence(spool.files, spool.me, lease_s=plan.lease_s, about=about)
+        self._held: Claim | None = None
+        self.unavailable: dict[str, BackendUnavailable] = {}
+
+    def run(self, mode: str) -> int:
+        """Works in mode once, drain or watch; the number of tasks that came to an end."""
+        done = 0
+        with self._present(), contextlib.ExitStack() as stack:
+            wait = stack.enter_context(_notices(self._spool.root)) if mode == "watch" else None
+            while True:
+                self._janitor.round()
+                while self._take(lambda: self._spool.claim(self._scanner())):
+                    done += self._work()
+                    if mode == "once":
+                        return done
+                if wait is None:
+                    return done
+                wait(random.uniform(*POLL_S))
+
+    def run_entries(self, entries: Sequence[Entry]) -> int:
+        """Works on these very tasks, as far as they are still ready."""
+        with self._present():
+            return sum(self._work() for entry in entries if self._take(partial(self._spool.claim_entry, entry)))
+
+    @contextlib.contextmanager
+    def _present(self) -> Iterator[None]:
+        """Alive in the spool; on the way out a claim that is still held is given back."""
+        self._presence.enter()
+        try:
+            yield
+        finally:
+            with uninterrupted():
+                if self._held is not None:
+                    self._give_back(self._held, {"event": "interrupted", "message": "the worker was told to end"})
+                self._presence.leave()
+
+    def _take(self, claim: Callable[[], Claim | None]) -> bool:
+        with uninterrupted():
+            self._held = claim()
+        return self._held is not None
+
+    def _scanner(self) -> Scanner:
+        types = [name for name in self._types if name not in self.unavailable]
+        return self._spool.scanner(types, self._plan.capabilities)
+
+    def _work(self) -> int:
+        """One attempt at the held claim, reported; 0 when the claim was lost or given back at once."""
+        claim = self._held
+        assert claim is not None
+        try:
+            self._presence.hold(claim.path)
+            ending = self._attempt(claim)
+        except ClaimLost as error:
+            LOGGER.warning("%s", error)
+            self._held = None
+            return 0
+        except BackendUnavailable as error:
+            self.unavailable[claim.entry.task_type] = error
+            LOGGER.error("%s cannot be done here: %s", claim.entry.task_type, error)
+            self._give_back(claim, {"event": "waited", "message": str(error)})
+            return 0
+        self._held = None
+        self._report(claim, ending)
+        return 1
+
+    def _attempt(self, claim: Claim) -> Ending:
+        stage = self._stage(claim.entry.task_type)
+        with self._watchdog(claim):
+            return attempt(
+                self._spool,
+                claim,
+                stage,
+                self._places,
+                settings=self._plan.settings,
+                rules=self._plan.rules,
+                progress=self._progress(claim),
+            )
+
+    def _stage(self, task_type: str) -> Stage:
+        if task_type not in self._stages:
+            self._stages[task_type] = self._tools[task_type]()
+        return self._stages[task_type]
+
+    def _give_back(self, claim: Claim, reason: dict[str, Any]) -> None:
+        self._held = None
+        try:
+            self._spool.release(claim, reason=reason)
+        except ClaimLost:
+            return
+
+    @contextlib.contextmanager
+    def _watchdog(self, claim: Claim) -> Iterator[None]:
+        """Ends this process when a stage hangs; the janitors take the claim over and count the failure."""
+
+        def end() -> None:
+            LOGGER.error("%s hung for %.0f s: this worker ended itself", claim.path, self._plan.stage_timeout_s)
+            os._exit(70)
+
+        timer = threading.Timer(self._plan.stage_timeout_s, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+@contextlib.contextmanager
+def _notices(root: Path) -> Iterator[Callable[[float], None]]:
+    """A wait that ends early when this host publishes something (inotify sees local changes only).
+
+    Every publish leaves tmp/ or staging/ by a rename or a removal, so two watches see them all.
+    """
+    with INotify() as inotify:
+        inotify.add_watch(str(root / "tmp"), flags.MOVED_FROM)
+        inotify.add_watch(str(root / "staging"), flags.DELETE | flags.MOVED_FROM)
+
+        def wait(seconds: float) -> None:
+            if inotify.read(timeout=int(seconds * 1000)):
+                inotify.read(timeout=0)
+
+        yield wait
