@@ -1,0 +1,100 @@
+"""Decodes the 44-byte GPS record of Novatek camera chips, the same in MP4 blocks and in MPEG-TS.
+
+Layout (research of ExifTool's QuickTimeStream.pl and of real blocks; all little-endian): six u32 hour, minute,
+second, year - 2000, month, day; 'A' or 'V', 'N' or 'S', 'E' or 'W', zero; four f32 latitude DDMM.MMMM,
+longitude DDDMM.MMMM, speed in knots, course in degrees.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from dashtools.geodesy import is_plausible
+from dashtools.model import Fix
+from dashtools.times import to_text
+
+RECORD_BYTES = 44
+KNOT_MPS = 1852 / 3600
+MAX_SPEED_MPS = 150.0
+MP4_PLACES = (0x10, 0x30, 0x40)  # A119v3, A129, A139; A119, A119S, A229; Kenwood A510W
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What one block says: `fix` carries time 0 until its place in the clip is known.
+
+    `kind` is "record", "blank" (a block that the receiver never filled) or "other" (some other layout).
+    """
+
+    kind: str
+    fix: Fix
+    is_local_time: bool = False
+
+
+BLANK = Slot("blank", Fix(0, False))
+OTHER = Slot("other", Fix(0, False))
+
+
+def degrees(value: float, hemisphere: bytes) -> float:
+    """Signed degrees of DDMM.MMMM.
+
+    >>> degrees(15107.5, b"W")
+    -151.125
+    """
+    whole = int(value / 100)
+    angle = whole + (value - 100 * whole) / 60
+    return -angle if hemisphere in (b"S", b"W") else angle
+
+
+def decode_block(block: bytes, places: tuple[int, ...] = MP4_PLACES) -> Slot:
+    """The slot of one block, its record looked for at each place; void and blank ones are no fix."""
+    for place in places:
+        slot = decode_record(block[place : place + RECORD_BYTES])
+        if slot is not None:
+            return slot
+    states = {block[place + 24 : place + 25] for place in places}
+    body = block[places[0] : places[-1] + RECORD_BYTES]
+    if not body.strip(b"\0") or (b"V" in states and not any(block[p : p + 24].strip(b"\0") for p in places)):
+        return BLANK
+    return OTHER
+
+
+def decode_record(record: bytes) -> Slot | None:
+    """The slot of 44 bytes, or None when they are no record."""
+    if len(record) < RECORD_BYTES:
+        return None
+    hour, minute, second, year, month, day = struct.unpack_from("<6I", record)
+    state, north_south, east_west, zero = (record[k : k + 1] for k in range(24, 28))
+    if state not in (b"A", b"V", b" ") or zero != b"\0" or year > 2200:
+        return None
+    if state == b"A" and not (north_south in (b"N", b"S") and east_west in (b"E", b"W")):
+        return None
+    is_local = year >= 2000  # Kenwood writes the whole year, by the camera's own clock
+    try:
+        when = datetime(year if is_local else 2000 + year, month, day, hour, minute, second, tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    void = Fix(0, False, utc=None if is_local or state != b"A" and year == 0 else to_text(when))
+    return Slot("record", _position(record, void) if state == b"A" else void, is_local)
+
+
+def _position(record: bytes, void: Fix) -> Fix:
+    """The fix of an active record; it stays void when its position could not be one."""
+    latitude, longitude, knots, course = struct.unpack_from("<4f", record, 28)
+    if not all(math.isfinite(value) and 0 <= value < 1e6 for value in (latitude, longitude)):
+        return void
+    lat, lon = degrees(latitude, record[25:26]), degrees(longitude, record[26:27])
+    if not is_plausible(lat, lon):
+        return void
+    speed = knots * KNOT_MPS
+    return replace(
+        void,
+        is_valid=True,
+        latitude=lat,
+        longitude=lon,
+        speed_mps=speed if math.isfinite(speed) and 0 <= speed <= MAX_SPEED_MPS else None,
+        bearing_deg=course % 360.0 if math.isfinite(course) and 0 <= course <= 360 else None,
+    )
