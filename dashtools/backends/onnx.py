@@ -1,0 +1,147 @@
+"""Plate detectors on ONNX Runtime: YOLO exports, and our own network that gives boxes."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from dashtools.backends.letterbox import letterbox
+from dashtools.errors import BackendUnavailable
+from dashtools.files import sha256_of
+from dashtools.geometry import Box, suppress
+from dashtools.model import Detection
+
+_OVERLAP = 0.45  # IoU above which two boxes are one plate (as measured: platedet, NMS .45)
+_CANDIDATES_MAX = 300  # an untrained or wrong network gives thousands of boxes; suppression is quadratic
+_QUIET = 4  # ONNX Runtime's severity "fatal": a missing CUDA library is told by session.get_providers()
+
+
+def open_session(path: Path, *, use_cuda: bool | None = None) -> Any:
+    """A session with one thread, on CUDA where that really works, else on the CPU.
+
+    `session.get_providers()[0]` is the truth afterwards; `get_available_providers` is only a build's list.
+    """
+    if not path.is_file():
+        raise BackendUnavailable(f"no model at {path}; run: dc-models install")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = _QUIET
+    providers = ["CPUExecutionProvider"]
+    if _has_cuda() if use_cuda is None else use_cuda:
+        providers.insert(0, "CUDAExecutionProvider")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # ORT raises its own classes, which share no public base
+        raise BackendUnavailable(f"ONNX Runtime cannot load {path.name}: {str(error)[:200]}") from error
+
+
+def _has_cuda() -> bool:
+    """Built for CUDA, and a device node is there: asking for CUDA without one costs seconds."""
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        return False
+    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/nvhost-gpu").exists() or Path("/dev/dxg").exists()
+
+
+class OnnxPlateDetector:
+    """A YOLO detector with a fixed input size; see ports.Detector.
+
+    Understands YOLOv8-style output (1, 4 + classes + mask coefficients, n) and end-to-end output
+    (1, n, 6) of x1, y1, x2, y2, score, class. Where there are several classes, those named like a plate count.
+    """
+
+    def __init__(self, path: Path, *, name: str | None = None, digest: str | None = None) -> None:
+        self.name = name or path.stem
+        self.digest = digest or sha256_of(path)
+        self._session = open_session(path)
+        self.provider = self._session.get_providers()[0]
+        entry = self._session.get_inputs()[0]
+        self._input, self._is_half = entry.name, entry.type == "tensor(float16)"
+        self._height, self._width = (side if isinstance(side, int) else 640 for side in entry.shape[2:4])
+        self._output = self._session.get_outputs()[0].name
+        self._classes = _class_names(self._session)
+
+    def detect(self, picture: NDArray[Any], min_score: float) -> list[Detection]:
+        """Plates in a BGR picture, boxes in its pixels, after NMS, best score first."""
+        tensor, fit = letterbox(picture, self._width, self._height)
+        if self._is_half:
+            tensor = tensor.astype(np.float16)
+        (raw,) = self._session.run([self._output], {self._input: tensor})
+        boxes, scores = self._boxes(np.asarray(raw[0], np.float32), min_score)
+        height, width = picture.shape[:2]
+        return best_of(fit.back(boxes, width, height), scores)
+
+    def _boxes(self, rows: NDArray[Any], min_score: float) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Boxes xyxy in input pixels and their scores, those above `min_score`."""
+        wanted = [i for i, name in enumerate(self._classes) if "plate" in name.lower()] or list(
+            range(len(self._classes))
+        )
+        if rows.ndim == 2 and rows.shape[1] == 6 and rows.shape[0] != 6:
+            keep = (rows[:, 4] > min_score) & np.isin(rows[:, 5].astype(int), wanted)
+            return rows[keep, :4], rows[keep, 4]
+        if rows.ndim != 2 or rows.shape[0] < 4 + len(self._classes) or rows.shape[0] >= rows.shape[1]:
+            raise BackendUnavailable(
+                f"{self.name}: output of shape {rows.shape} is neither YOLOv8-style (4 + classes, n) nor (n, 6); "
+                "export it with: yolo export format=onnx"
+            )
+        scores = rows[4 : 4 + len(self._classes)][wanted].max(axis=0)
+        keep = scores > min_score
+        cx, cy, w, h = rows[:4, keep]
+        return np.stack([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], axis=1), scores[keep]
+
+
+class OnnxBoxesDetector:
+    """Our own network: any input size that is a multiple of 32, output `boxes` (n, 5); see ports.Detector.
+
+    A picture is scaled so that its longer side is `long_side_px` at most, and never enlarged.
+    """
+
+    def __init__(
+        self, path: Path, *, name: str | None = None, digest: str | None = None, long_side_px: int = 1280
+    ) -> None:
+        self.name = name or path.stem
+        self.digest = digest or sha256_of(path)
+        self.long_side_px = long_side_px
+        self._session = open_session(path)
+        self.provider = self._session.get_providers()[0]
+        self._input = self._session.get_inputs()[0].name
+
+    def detect(self, picture: NDArray[Any], min_score: float) -> list[Detection]:
+        """Plates in a BGR picture, boxes in its pixels, after NMS, best score first."""
+        height, width = picture.shape[:2]
+        scale = min(1.0, self.long_side_px / max(height, width))
+        tensor, fit = letterbox(picture, _up_to_32(width * scale), _up_to_32(height * scale), enlarge=False)
+        (rows,) = self._session.run(["boxes"], {self._input: tensor})
+        rows = np.asarray(rows, np.float32).reshape(-1, 5)
+        rows = rows[rows[:, 4] > min_score]
+        return best_of(fit.back(rows[:, :4], width, height), rows[:, 4])
+
+
+def best_of(boxes: NDArray[Any], scores: NDArray[Any]) -> list[Detection]:
+    """Detections after suppression, best first; boxes that are empty in the picture are left out."""
+    order = np.argsort(-scores, kind="stable")[:_CANDIDATES_MAX]
+    order = [i for i in order if boxes[i, 2] > boxes[i, 0] and boxes[i, 3] > boxes[i, 1]]
+    candidates = [Box(*(float(v) for v in boxes[i])) for i in order]
+    kept = suppress(candidates, [float(scores[i]) for i in order], _OVERLAP)
+    return [_detection(candidates[k], float(scores[order[k]])) for k in kept]
+
+
+def _detection(box: Box, score: float) -> Detection:
+    return Detection(round(box.x1, 1), round(box.y1, 1), round(box.x2, 1), round(box.y2, 1), round(score, 4))
+
+
+def _up_to_32(side: float) -> int:
+    return max(32, -(-round(side) // 32) * 32)
+
+
+def _class_names(session: Any) -> list[str]:
+    """The classes an Ultralytics export names in its metadata; one plate class where none are named."""
+    text = session.get_modelmeta().custom_metadata_map.get("names")
+    if not text:
+        return ["plate"]
+    names = ast.literal_eval(text)
+    return [str(n) for n in (names.values() if isinstance(names, dict) else names)]
