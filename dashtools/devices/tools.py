@@ -1,0 +1,84 @@
+"""What fills a stage's ports on this host, as the settings choose; nothing is loaded before it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dashtools.devices import models
+from dashtools.errors import BackendUnavailable
+from dashtools.ports import Decoder, Detector, PlateReader
+
+
+class Tools:
+    """Decoder, detector, proposer and reader of one worker; each is made once, when first used."""
+
+    def __init__(self, settings: Mapping[str, Any], models_folder: Path | None = None) -> None:
+        self.settings = settings
+        self.folder = models_folder
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        from dashtools.backends.decode import PyavDecoder
+
+        return PyavDecoder()
+
+    @cached_property
+    def detector(self) -> Detector:
+        """The full-resolution detector: the user's own file, or a known model."""
+        own = self.settings.get("yolo_model_path")
+        if own:
+            return self._own_detector(Path(own))
+        return self._known_detector(self.settings.get("detector") or "platedet")
+
+    @cached_property
+    def proposer(self) -> Detector:
+        """The light detector of PREPROCESS; the full one where this build carries no light one."""
+        name = self.settings.get("proposer") or self.settings.get("detector") or "platedet"
+        if name == "proposer" and not any(m.name == name for m in models.registry()):
+            name = "platedet"
+        if name == (self.settings.get("detector") or "platedet"):
+            return self.detector
+        return self._known_detector(name)
+
+    @cached_property
+    def reader(self) -> PlateReader:
+        """The plate reader: the user's own file, or a known model."""
+        from dashtools.backends.ocr import OnnxPlateReader
+
+        own = self.settings.get("ocr_model_path")
+        if own:
+            return OnnxPlateReader(_existing(Path(own)))
+        model = models.find(self.settings.get("reader") or "ppocrv6")
+        if model.name == "ppocrv6" and model.locate(Path()) is None:
+            model = models.find("ppocrv4")  # the older package is accepted where it is what is installed
+        return OnnxPlateReader(model.verified(self.folder), name=model.name, digest=model.sha256)
+
+    def _own_detector(self, path: Path) -> Detector:
+        if _existing(path).suffix == ".tflite":
+            from dashtools.backends.tflite import TflitePlateDetector
+
+            return TflitePlateDetector(path)
+        from dashtools.backends.onnx import OnnxPlateDetector
+
+        return OnnxPlateDetector(path)
+
+    def _known_detector(self, name: str) -> Detector:
+        from dashtools.backends.onnx import OnnxBoxesDetector, OnnxPlateDetector
+
+        model = models.find(name)
+        kind = OnnxBoxesDetector if model.kind == "proposer" else OnnxPlateDetector
+        return kind(model.verified(self.folder), name=model.name, digest=model.sha256)
+
+
+def build_tools(settings: Mapping[str, Any], models_folder: Path | None = None) -> Tools:
+    """The tools of this host for these settings; BackendUnavailable comes when a missing one is first used."""
+    return Tools(settings, models_folder)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise BackendUnavailable(f"the configured model {path} does not exist; see dc-config explain yolo_model_path")
+    return path
