@@ -233,5 +233,5 @@ def describe(error: Exception, *, with_traceback: bool) -> Json:
     }
 
 
-Tools = Callable[[], Stage]
+Builder = Callable[[], Stage]
 """Builds a stage with this host's tools; raises BackendUnavailable when one is missing."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from inotify_simple import INotify, flags
 
-from dashtools.attempt import Ending, Places, Rules, Tools, attempt
+from dashtools.attempt import Builder, Ending, Places, Rules, attempt
 from dashtools.errors import BackendUnavailable, ClaimLost
 from dashtools.interrupts import uninterrupted
 from dashtools.log import LOGGER
@@ -52,7 +52,7 @@ class Worker:
         self,
         spool: Spool,
         plan: Plan,
-        tools: Mapping[str, Tools],
+        tools: Mapping[str, Builder],
         places: Places,
         *,
         progress: Callable[[Claim], Progress] | None = None,

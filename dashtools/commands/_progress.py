@@ -1,0 +1,100 @@
+"""Progress on a terminal's last line of stderr; silent everywhere else."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from dashtools.ports import Progress
+from dashtools.spool.queue import Claim, Spool
+
+
+class _Line:
+    """One line that is drawn over, at most ten times a second."""
+
+    def __init__(self) -> None:
+        self._is_live = sys.stderr.isatty()
+        self._drawn_at = 0.0
+        self._is_drawn = False
+
+    def show(self, text: str) -> None:
+        if not self._is_live or time.monotonic() - self._drawn_at < 0.1:
+            return
+        width = shutil.get_terminal_size().columns - 1
+        sys.stderr.write(f"\r\x1b[K{text[:width]}")
+        sys.stderr.flush()
+        self._drawn_at, self._is_drawn = time.monotonic(), True
+
+    def clear(self) -> None:
+        """Wipes the line, so that a log line can stand there."""
+        if self._is_drawn:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._is_drawn = False
+
+
+def drawn(share: float, width: int = 24) -> str:
+    """A bar of text.
+
+    >>> drawn(0.5, 4)
+    '##--'
+    """
+    full = round(min(1.0, max(0.0, share)) * width)
+    return "#" * full + "-" * (width - full)
+
+
+class TaskBar:
+    """Shows how far the task at hand is."""
+
+    def __init__(self) -> None:
+        self._line = _Line()
+        self.clear: Callable[[], None] = self._line.clear
+
+    def of(self, claim: Claim) -> Progress:
+        """The progress function of one attempt."""
+        started = time.monotonic()
+        name = f"{claim.entry.task_type} {claim.task.metadata.get('clip', claim.task.video_id)}"
+
+        def progress(share: float, what: str) -> None:
+            left_s = (time.monotonic() - started) * (1 - share) / share if share > 0.02 else None
+            eta = f"  {left_s:.0f} s left" if left_s is not None else ""
+            self._line.show(f"{name} [{drawn(share)}] {share:4.0%} {what}{eta}")
+
+        return progress
+
+
+class QueueBar:
+    """Shows how much of what was pending is done, the rate, and when it will be empty.
+
+    A task's children come only after it: what is left is counted in stages, one for each that a clip still has to go
+    through.
+    """
+
+    def __init__(self, spool: Spool, task_types: Sequence[str]) -> None:
+        from dashtools.model import TASK_TYPES
+
+        self._spool, self._types = spool, set(task_types)
+        self._order = [name for name in TASK_TYPES[:5] if name in self._types]
+        self._line = _Line()
+        self._started = time.monotonic()
+        self._first_left: int | None = None
+        self.clear: Callable[[], None] = self._line.clear
+
+    def draw(self) -> None:
+        """Looks at the spool and redraws."""
+        if not sys.stderr.isatty():
+            return
+        left = self._left()
+        if self._first_left is None or left > self._first_left:
+            self._first_left = left
+        done, total = self._first_left - left, self._first_left
+        spent_s = time.monotonic() - self._started
+        rate = done / spent_s if spent_s > 0 else 0.0
+        eta = f"{left / rate:.0f} s left" if rate > 0 else "..."
+        self._line.show(f"[{drawn(done / max(1, total))}] {done} of {total} steps, {rate * 60:.1f} a minute, {eta}")
+
+    def _left(self) -> int:
+        steps = {name: len(self._order) - index for index, name in enumerate(self._order)}
+        return sum(steps.get(entry.task_type, 0) for entry in self._spool.pending() if entry.state != "delayed")

@@ -1,0 +1,120 @@
+"""How the worker commands run: one process, or several with one progress line for all."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dashtools.commands._progress import QueueBar, TaskBar
+from dashtools.commands._run import Session, entry_for
+from dashtools.interrupts import Stopped
+from dashtools.log import LOGGER
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def work(session: Session, task_types: Sequence[str], mode: str, words: Sequence[str] = ()) -> int:
+    """Works in this process; prints each finished task's new path; the exit status."""
+    from dashtools.attempt import Ending, Rules
+    from dashtools.commands._stages import stage_tools
+    from dashtools.devices.places import HostPlaces
+    from dashtools.spool.queue import Claim
+    from dashtools.worker import Plan, Worker
+
+    config, rules = session.config, session.config.global_settings
+    plan = Plan(
+        task_types=task_types,
+        capabilities=config.capabilities,
+        settings={**config.processing, "finalize": rules["finalize"]},
+        rules=Rules(float(rules["task_retry_delay_seconds"]), int(rules["max_failures"])),
+        lease_s=float(rules["lease_seconds"]),
+        stage_timeout_s=float(rules["stage_timeout_seconds"]),
+        about={"device_id": config.device_id},
+    )
+    bar = TaskBar()
+
+    def report(claim: Claim, ending: Ending) -> None:
+        bar.clear()
+        words = {"flagged": "was flagged", "complete": "was completed"}.get(ending.how, "will be tried again")
+        level = LOGGER.info if ending.how == "complete" else LOGGER.warning
+        clip = claim.task.metadata.get("clip", claim.task.video_id)
+        level("%s %s %s in %.1f s %s", claim.entry.task_type, clip, words, ending.seconds, ending.message)
+        fields = {"path": str(ending.path), "task_id": claim.entry.task_id, "task_type": claim.entry.task_type}
+        session.emit("task", str(ending.path), how=ending.how, seconds=round(ending.seconds, 3), **fields)
+
+    worker = Worker(session.spool, plan, stage_tools(config), HostPlaces(config), progress=bar.of, report=report)
+    if words:
+        worker.run_entries([entry_for(session, word) for word in words])
+    else:
+        worker.run(mode)
+    bar.clear()
+    return max((error.exit_status for error in worker.unavailable.values()), default=0)
+
+
+def work_in_processes(session: Session, task_types: Sequence[str], mode: str, jobs: int) -> int:
+    """The same in `jobs` processes of this command; the worst exit status. Their end is ours and ours theirs."""
+    argv = [sys.executable, str(Path(sys.argv[0]).resolve()), f"--{mode}", "--jobs", "1", *_options(session)]
+    argv += [word for task_type in task_types for word in ("--type", task_type)]
+    children = [subprocess.Popen(argv, preexec_fn=_die_with_parent) for _ in range(jobs)]
+    bar = QueueBar(session.spool, task_types)
+    try:
+        while any(child.poll() is None for child in children):
+            bar.draw()
+            _wait_any(children, 1.0)
+    except Stopped:
+        for child in children:
+            child.send_signal(signal.SIGTERM)
+        raise
+    finally:
+        statuses = [child.wait() for child in children]
+        bar.clear()
+    bad = [status for status in statuses if status != 0]
+    return 0 if not bad else bad[0] if bad[0] > 0 else 128 - bad[0]
+
+
+def _options(session: Session) -> list[str]:
+    pairs: list[tuple[str, Any]] = [
+        ("--spool", session.spool_path),
+        ("--config", session.config_option),
+        ("--host-id", session.host_id),
+        ("--lease", session.lease_s),
+    ]
+    given = [text for name, value in pairs if value is not None for text in (name, str(value))]
+    return given + ["-v"] * session.verbosity + ["--json"] * session.as_json
+
+
+def _wait_any(children: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
+    for child in children:
+        if child.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=seconds)
+            return
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def cores() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def mode_options(function: Any) -> Any:
+    """--once, --drain (the default) and --watch."""
+    for name, text in (
+        ("watch", "Go on for ever; wake when something is published."),
+        ("drain", "Work until nothing is ready (the default)."),
+        ("once", "Work on one task."),
+    ):
+        function = click.option(f"--{name}", "mode", flag_value=name, help=text)(function)
+    return function
