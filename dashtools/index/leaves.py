@@ -1,0 +1,82 @@
+"""Which folders of the spool changed since they were last looked at, and what lies in them.
+
+A leaf's mtime is read before its names, by open and fstat; a change in between shows next time. A leaf that changed
+within the last two seconds is looked at again (git's racy rule): a second change in the same tick leaves no trace.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dashtools.errors import OutputRefused
+from dashtools.spool import layout, scan
+from dashtools.spool.layout import Entry
+from dashtools.spool.queue import Spool
+from dashtools.times import utc_now
+
+RACY_NS = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A folder that changed: its tasks by name, and the mtime to remember (0: look again)."""
+
+    path: str
+    mtime_ns: int
+    entries: tuple[Entry, ...]
+
+
+def server_now_ns(spool: Spool) -> int:
+    """The file server's clock; this host's where nothing can be written."""
+    try:
+        now = spool.now()
+    except (OutputRefused, FileNotFoundError):
+        now = utc_now()
+    return int(now.timestamp() * 1e9)
+
+
+def look(spool: Spool, path: str, known_mtime_ns: int | None, now_ns: int) -> Leaf | None:
+    """The leaf if it changed, None if it did not; a leaf that is gone is an empty one."""
+    try:
+        mtime_ns = spool.files.mtime_ns(path)
+    except FileNotFoundError:
+        return Leaf(path, 0, ())
+    if mtime_ns == known_mtime_ns:
+        return None
+    found = (layout.parse(f"{path}/{name}") for name in sorted(spool.files.names(path)))
+    entries = tuple(entry for entry in found if entry is not None)
+    return Leaf(path, 0 if now_ns - mtime_ns < RACY_NS else mtime_ns, entries)
+
+
+def pending_leaves(spool: Spool) -> Iterator[str]:
+    """Every folder of pending/ that may hold tasks."""
+    names = spool.files.names
+    for kind in sorted(names("pending")):
+        for requirement in sorted(names(f"pending/{kind}")):
+            base = f"pending/{kind}/{requirement}"
+            for level in sorted(names(base)):
+                if level == "delayed":
+                    yield f"{base}/{level}"
+                else:
+                    yield from (f"{base}/{level}/{minute}" for minute in sorted(names(f"{base}/{level}")))
+
+
+def complete_leaves(spool: Spool) -> Iterator[str]:
+    """Every hour folder of complete/."""
+    return scan.leaves(spool.files)
+
+
+def known(connection: sqlite3.Connection, top: str) -> dict[str, int]:
+    """The remembered mtime of each leaf below `pending` or `complete`."""
+    rows = connection.execute("SELECT path, mtime_ns FROM leaves WHERE path LIKE ? || '/%'", (top,))
+    return dict(rows)
+
+
+def remember(connection: sqlite3.Connection, leaf: Leaf) -> None:
+    """Keeps a leaf's mtime; forgets a leaf that is empty."""
+    if leaf.entries:
+        connection.execute("INSERT OR REPLACE INTO leaves VALUES (?, ?)", (leaf.path, leaf.mtime_ns))
+    else:
+        connection.execute("DELETE FROM leaves WHERE path = ?", (leaf.path,))
