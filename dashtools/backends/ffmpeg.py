@@ -1,0 +1,237 @@
+"""Small copies of clips, made by an ffmpeg program; the only file that knows its options."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dashtools.backends.subprocesses import Ended, run_watched
+from dashtools.errors import ArchivalError, BackendUnavailable, BadInput, OutputRefused
+from dashtools.files import refusals, sync_folder
+
+_REFUSED = ("No space left on device", "Read-only file system", "Disk quota exceeded", "File too large")
+_X264_THREADS = 4  # fixed, because x264's output depends on it
+_TIME_BASE = "1:90000"  # MPEG's clock (ISO 13818-1, 2.4.2.1): finer than any camera's
+_SEEK_FRAMES = 60  # two seconds between keyframes, so that a player reaches any second at once
+_HANG_S = 120.0  # no frame for so long at this size means a hung program, not a slow one
+
+
+def find_ffmpeg() -> Path:
+    """The ffmpeg to use: $DASH_FFMPEG, then the PATH's, then the one that imageio-ffmpeg brings."""
+    named = os.environ.get("DASH_FFMPEG")
+    if named:
+        if not os.access(named, os.X_OK):
+            raise BackendUnavailable(f"$DASH_FFMPEG is {named}, which is not a program")
+        return Path(named)
+    found = shutil.which("ffmpeg")
+    if found:
+        return Path(found)
+    try:
+        import imageio_ffmpeg
+
+        return Path(imageio_ffmpeg.get_ffmpeg_exe())
+    except (ImportError, RuntimeError) as error:
+        raise BackendUnavailable(
+            "no ffmpeg on this host; install the package ffmpeg, or imageio-ffmpeg, or set $DASH_FFMPEG"
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What a first look says: the time of the first displayed frame, the length, whether sound is there."""
+
+    start_s: float
+    duration_s: float
+    has_audio: bool
+
+
+class FfmpegEncoder:
+    """Makes H.264 MP4 copies with every frame's own time; see ports.Encoder.
+
+    The same input gives the same bytes with the same ffmpeg build; across builds only the times are promised.
+    """
+
+    name = "ffmpeg-libx264"
+
+    def __init__(self, program: Path | None = None, *, hang_s: float = _HANG_S) -> None:
+        self._given = program
+        self._hang_s = hang_s
+
+    @cached_property
+    def program(self) -> Path:
+        return self._given or find_ffmpeg()
+
+    @cached_property
+    def version(self) -> str:
+        """As the program names itself, such as "5.1.9-0+deb12u1"."""
+        try:
+            said = subprocess.run([str(self.program), "-version"], capture_output=True, text=True, timeout=60)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise BackendUnavailable(f"{self.program} does not run: {error}") from error
+        match = re.match(r"ffmpeg version (\S+)", said.stdout)
+        if not match:
+            raise BackendUnavailable(f"{self.program} is not an ffmpeg: {said.stdout[:80] or said.stderr[:80]!r}")
+        return match[1]
+
+    def downscale(
+        self, source: Path, target: Path, *, height: int, progress: Callable[[float], None] | None = None
+    ) -> None:
+        """A copy at most `height` high, never enlarged, first displayed frame at 0, faststart, sound kept.
+
+        Damaged input gives what decodes; BadInput when that is nothing. `target` appears whole or not at all.
+        """
+        seen = self._look(source)
+        partial = target.with_name(f".{target.name}.part")
+        told = _share_of(seen.duration_s, progress)
+        try:
+            ended = self._encode(source, partial, seen, height, told, is_careful=False)
+            if (ended.status != 0 or ended.complaints) and not _is_refusal(ended):
+                ended = self._encode(source, partial, seen, height, told, is_careful=True)
+            if ended.status != 0 and seen.has_audio and not _is_refusal(ended):
+                silent = _Source(seen.start_s, seen.duration_s, has_audio=False)  # a sound that cannot be decoded
+                ended = self._encode(source, partial, silent, height, told, is_careful=True)
+            self._judge(ended, source, target, partial)
+            with refusals(target), open(partial, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(partial, target)
+            sync_folder(target.parent)
+            told("out_time_us=" + str(round(seen.duration_s * 1e6)))
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _look(self, source: Path) -> _Source:
+        """Decodes one frame to learn where the picture starts on the container's clock."""
+        argv = [str(self.program), "-hide_banner", "-nostdin", "-copyts", *_INPUT_FLAGS, "-i", _as_file(source)]
+        argv += ["-map", "0:v:0", "-frames:v", "1", "-vf", "showinfo", "-f", "null", "-"]
+        ended = run_watched(argv, hang_s=self._hang_s, keep_lines=20_000)
+        text = "\n".join(ended.complaints)
+        first = re.search(r"\] n: *0 .*?pts_time:(-?[\d.]+)", text)
+        length = re.search(r"Duration: (\d+):(\d+):([\d.]+)", text)
+        if first is None:
+            raise BadInput(f"{source.name}: ffmpeg decodes no picture of it: {_last_words(ended)}")
+        hours, minutes, seconds = length.groups() if length else ("0", "0", "0")
+        duration_s = 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+        return _Source(float(first[1]), duration_s, has_audio=re.search(r"Stream #0:\d+.*: Audio: ", text) is not None)
+
+    def _encode(
+        self,
+        source: Path,
+        partial: Path,
+        seen: _Source,
+        height: int,
+        told: Callable[[str], bool],
+        *,
+        is_careful: bool,
+    ) -> Ended:
+        """One run. The quick one uses every core and stops at the first complaint; the careful one decodes on
+        one thread, because concealment of lost blocks depends on thread timing, and goes on through damage."""
+        argv = build_argv(
+            self.program, self.version, source, partial, seen.start_s, height, seen.has_audio, is_careful=is_careful
+        )
+        return run_watched(argv, hang_s=self._hang_s, on_line=told, stop_on_complaint=not is_careful)
+
+    def _judge(self, ended: Ended, source: Path, target: Path, partial: Path) -> None:
+        """Passes a good run; raises what a bad one means."""
+        words = _last_words(ended)
+        if _is_refusal(ended):
+            raise OutputRefused(f"cannot write {target}: {words}; make room, it will be tried again")
+        if "Unknown encoder" in "\n".join(ended.complaints):
+            raise BackendUnavailable(f"{self.program} has no libx264; install an ffmpeg that has it")
+        if ended.status != 0:
+            raise ArchivalError(f"ffmpeg ended with {ended.status} on {source.name}: {words}")
+        if not partial.is_file() or partial.stat().st_size == 0:
+            raise BadInput(f"{source.name}: not one frame could be copied: {words}")
+
+
+_INPUT_FLAGS = ("-fflags", "+genpts", "-flags", "+output_corrupt")
+
+
+def build_argv(
+    program: Path,
+    version: str,
+    source: Path,
+    target: Path,
+    start_s: float,
+    height: int,
+    has_audio: bool,
+    *,
+    is_careful: bool,
+) -> list[str]:
+    """The whole command line. Input times are the container's own (-copyts); the picture's start becomes 0.
+
+    No B-frames: the first picture then has time 0 without an edit list, whatever the player thinks of those.
+    """
+    import ffmpeg  # ffmpeg-python: builds arguments only
+
+    given = ffmpeg.input(
+        _as_file(source),
+        fflags="+genpts",
+        flags="+output_corrupt",
+        **({"threads": 1} if is_careful else {}),
+    )
+    video = given["v:0"].filter("scale", w=-2, h=f"trunc(min(ih,{height})/2)*2", flags=_SCALER)
+    streams = [video.filter("setpts", "PTS-STARTPTS").filter("format", "yuv420p")]
+    if has_audio:
+        sound = given["a:0"].filter("atrim", start=f"{start_s:.6f}")
+        streams.append(sound.filter("asetpts", f"PTS-{start_s:.6f}/TB"))
+    options: dict[str, Any] = {
+        "c:v": "libx264", "preset": "veryfast", "crf": 26, "bf": 0, "g": _SEEK_FRAMES,
+        "threads": _X264_THREADS, "enc_time_base:v": _TIME_BASE, "video_track_timescale": 90000,
+        "flags:v": "+bitexact", "fflags": "+bitexact", "map_metadata": -1, "map_chapters": -1,
+        "movflags": "+faststart", "f": "mp4", "max_muxing_queue_size": 4096,
+        **_passthrough(version),
+    }  # fmt: skip
+    if has_audio:
+        options |= {"c:a": "aac", "b:a": "64k", "flags:a": "+bitexact"}
+    stream = ffmpeg.output(*streams, str(target), **options)
+    head = ["-hide_banner", "-nostdin", "-v", "error", "-nostats", "-progress", "pipe:1", "-copyts", "-y"]
+    head += ["-max_error_rate", "1"]
+    return [str(program), *head, *stream.get_args()]
+
+
+_SCALER = "bicubic+accurate_rnd+bitexact"
+
+
+def _passthrough(version: str) -> dict[str, Any]:
+    """The option that keeps each frame's time; its name changed with ffmpeg 5.1."""
+    match = re.match(r"n?(\d+)\.(\d+)", version)
+    is_old = match is not None and (int(match[1]), int(match[2])) < (5, 1)
+    return {"vsync": 0} if is_old else {"fps_mode": "passthrough"}
+
+
+def _as_file(path: Path) -> str:
+    """The path as a URL of ffmpeg's: a name with a colon or a leading dash stays a file name."""
+    return f"file:{path}"
+
+
+def _share_of(duration_s: float, progress: Callable[[float], None] | None) -> Callable[[str], bool]:
+    """A listener for -progress lines: reports the share done, tells whether the line shows an advance.
+
+    Newer ffmpegs go on saying the same numbers while their input hangs, so a line alone is no sign of life.
+    """
+    last: dict[str, str] = {}
+
+    def told(line: str) -> bool:
+        key, _, value = line.partition("=")
+        has_moved = key in ("frame", "out_time_us", "total_size") and last.get(key) != value
+        last[key] = value
+        if progress is not None and key == "out_time_us" and value.lstrip("-").isdigit() and duration_s > 0:
+            progress(min(1.0, max(0.0, int(value) / 1e6 / duration_s)))
+        return has_moved
+
+    return told
+
+
+def _is_refusal(ended: Ended) -> bool:
+    return any(phrase in line for line in ended.complaints for phrase in _REFUSED)
+
+
+def _last_words(ended: Ended) -> str:
+    return ended.complaints[-1].strip() if ended.complaints else f"status {ended.status}, no message"
