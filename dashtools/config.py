@@ -1,4 +1,4 @@
-"""What this host should do and where its storages are: defaults, shared file, host file, environment, flags.
+"""What this host should do and where its storages are: defaults, shared, host and named file, environment, flags.
 
 Later wins. Nothing is read at import; a Config never changes, so workers load a new one between tasks.
 """
@@ -112,23 +112,23 @@ def load(
 ) -> Config:
     """The configuration of this host; BadConfig lists everything that is wrong, TryLater when the spool is away.
 
-    `flags` holds dotted keys: {"processing.archive_height": 540, "host.device_id": "jetson_1"}.
+    Three files are laid over the defaults: the spool's shared one, the one in which this host keeps the folders
+    that it was given (Config.host_file), and the one that was named. `flags` holds dotted keys:
+    {"processing.archive_height": 540, "host.device_id": "jetson_1"}.
     """
     if host_file is None and environ.get("DASHTOOLS_CONFIG"):
         host_file = Path(environ["DASHTOOLS_CONFIG"])
-    shared = read_document(shared_file(spool), SHARED_SHAPE)
-    if host_file is not None:
-        host = read_document(host_file, HOST_SHAPE, must_exist=True)
-        given = host.get("host", {}).get("state_dir")
-        state_dir = Path(given) if given else state_dir_of(spool, environ)
-    else:
-        state_dir = state_dir_of(spool, environ)
-        host_file = state_dir / "host.json"
-        host = read_document(host_file, HOST_SHAPE)
-        state_dir = Path(host.get("host", {}).get("state_dir", state_dir))
-    layers = [(f"shared {shared_file(spool)}", shared), (f"host {host_file}", host)]
+    named = {} if host_file is None else read_document(host_file, HOST_SHAPE, must_exist=True)
+    given = named.get("host", {}).get("state_dir")
+    state_dir = Path(given) if given else state_dir_of(spool, environ)
+    own_file = state_dir / "host.json"
+    layers = [
+        (f"shared {shared_file(spool)}", read_document(shared_file(spool), SHARED_SHAPE)),
+        (f"host {own_file}", read_document(own_file, HOST_SHAPE)),
+        (f"file {host_file}", named),
+    ]
     overrides = [*_environment(environ), *_flags(flags or {})]
-    return _resolve(spool, state_dir, host_file, layers, overrides, environ)
+    return _resolve(spool, state_dir, own_file, layers, overrides, environ)
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,119 @@
+"""The queue's tools as a person pipes them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dashtools.model import Task, with_changes
+from dashtools.spool.queue import Spool
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    Spool.create(tmp_path / "spool")
+    return tmp_path / "spool"
+
+
+def dc(root: Path, name: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, str(ROOT / "bin" / f"dc-{name}"), "--spool", str(root), *arguments]
+    environ = {**os.environ, "DASHTOOLS_DATA": str(root.parent / "data")}
+    return subprocess.run(argv, capture_output=True, text=True, input=stdin, timeout=120, env=environ)
+
+
+def fail(root: Path, task_id: str, message: str) -> None:
+    spool = Spool.open(root)
+    spool.publish(Task(task_id=task_id, task_type="TEST", video_id="v"))
+    claim = spool.claim(spool.scanner(["TEST"], {}))
+    error = {"class": "BadInput", "message": message, "retryable": False, "traceback": None}
+    spool.commit(claim, with_changes(claim.task, state="complete", completed_at="2024-01-01T00:00:00Z", error=error))
+
+
+def test_put_prints_the_path_of_the_file_it_made(root):
+    done = dc(root, "put", stdin='{"task_type": "TEST", "video_id": "v", "task_id": "mine"}')
+    assert done.returncode == 0
+    assert json.loads(Path(done.stdout.strip()).read_text())["task_id"] == "mine"
+
+
+def test_put_takes_json_lines_and_one_bad_line_does_not_stop_the_rest(root):
+    lines = ['{"task_type": "TEST", "video_id": "v"}', '{"task_type": "lower", "video_id": "v"}'] * 2
+    done = dc(root, "put", stdin="\n".join(lines))
+    assert done.returncode == 65 and len(done.stdout.splitlines()) == 2 and "lower" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "stdin", ["", "[1]", "{oops", '{"video_id": "v"}'], ids=["empty", "no object", "torn", "no type"]
+)
+def test_put_refuses_what_is_no_task(root, stdin):
+    done = dc(root, "put", stdin=stdin)
+    assert done.returncode == 65 and done.stderr and not done.stdout
+
+
+def test_failed_tasks_go_back_through_a_pipe(root):
+    fail(root, "t1", "torn")
+    listed = dc(root, "ls", "--failed")
+    assert listed.stdout.strip().endswith(".err.json")
+    moved = dc(root, "requeue", stdin=listed.stdout)
+    assert moved.returncode == 0 and Path(moved.stdout.strip()).is_file()
+    assert dc(root, "ls", "--failed").stdout == ""
+    assert dc(root, "ls", "--state", "pending").stdout == moved.stdout
+
+
+def test_requeue_by_reason_touches_only_those(root):
+    fail(root, "t1", "no moov box")
+    fail(root, "t2", "zero bytes")
+    dry = dc(root, "requeue", "--failed", "--reason", "MOOV", "--dry-run")
+    assert "t1" in dry.stdout and len(dry.stdout.splitlines()) == 1
+    assert len(dc(root, "ls", "--failed").stdout.splitlines()) == 2
+    dc(root, "requeue", "--failed", "--reason", "MOOV")
+    assert "t2" in dc(root, "ls", "--failed").stdout
+
+
+def test_ls_says_as_json_why_a_task_failed(root):
+    fail(root, "t1", "torn at byte 7")
+    line = json.loads(dc(root, "ls", "--failed", "--json").stdout)
+    assert (line["type"], line["reason"], line["state"]) == ("task", "torn at byte 7", "failed")
+
+
+def test_show_prints_a_task_whole(root):
+    fail(root, "t1", "torn")
+    shown = json.loads(dc(root, "show", "t1").stdout)
+    assert shown["is"] == "failed" and shown["error"]["message"] == "torn"
+
+
+def test_a_task_that_nobody_knows_is_a_data_error(root):
+    done = dc(root, "show", "nothing")
+    assert done.returncode == 65 and "no such task" in done.stderr
+
+
+def test_an_unmounted_share_is_tried_later(tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = dc(tmp_path / "empty", "ls")
+    assert done.returncode == 75 and "not mounted" in done.stderr
+
+
+def test_a_closed_pipe_is_no_error_message(root):
+    for n in range(30):
+        fail(root, f"t{n}", "torn")
+    argv = f"{sys.executable} {ROOT}/bin/dc-ls --spool {root} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", argv], capture_output=True, text=True, timeout=120)
+    assert done.stderr == "" and done.returncode in (0, 141)
+
+
+def test_status_counts_by_type_and_state(root):
+    fail(root, "t1", "torn")
+    line = json.loads(dc(root, "status", "--json").stdout.splitlines()[0])
+    assert (line["task_type"], line["failed"], line["ready"]) == ("TEST", 1, 0)
+
+
+def test_priority_moves_a_ready_task(root):
+    path = dc(root, "put", stdin='{"task_type": "TEST", "video_id": "v"}').stdout.strip()
+    moved = dc(root, "requeue", path, "--priority", "0").stdout.strip()
+    assert "/any/0/" in moved and Path(moved).is_file() and not Path(path).exists()
