@@ -141,6 +141,10 @@ def test_a_transport_stream_is_recognised_and_its_broken_part_counted(written, s
     assert "the last packet is cut: 7 of" in half.findings[1]
 
 
+def test_a_vendors_bytes_behind_the_index_are_no_damage(written):
+    assert check_container(written(clip() + b"\xff" * 500)).findings == ()
+
+
 def test_a_file_that_vanished_is_missing_and_not_damaged(tmp_path):
     with pytest.raises(InputMissing):
         check_container(tmp_path / "gone.mp4")

@@ -153,6 +153,11 @@ def test_damage_is_counted_and_the_clip_goes_on(run):
     assert len(result.children) == 1
 
 
+def test_the_end_of_a_transport_stream_is_not_judged_by_a_jump(run):
+    _, out = run(GOOD, report=ContainerReport("mpeg-ts"), decoder=FakeDecoder(tail=False))
+    assert written(out, "ingest.json")["damage"]["messages"] == []
+
+
 def test_a_folder_of_the_camera_flags_the_clip(run):
     result, out = run(GOOD, folder="Movie/RO")
     assert written(out, "ingest.json")["flags"] == {"event": False, "parking": False, "locked": True}

@@ -1,0 +1,101 @@
+"""INGEST: is the clip whole, what made it and when, and where was the camera?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from dashtools.errors import InputMissing
+from dashtools.files import sha256_of
+from dashtools.model import FileRef, Json, Output, StageResult, Track
+from dashtools.ports import ClipFacts, ContainerReport, Decoder, GpsReader, StageContext
+from dashtools.stages.canonical import write_json
+from dashtools.stages.learned import Learned
+from dashtools.stages.names import describe
+from dashtools.stages.recorded import recorded
+
+NO_TRACK = Track("none", note="no GPS recording found in the clip")
+TAIL_FINDING = "the last second does not decode: the end is damaged"
+MAX_MESSAGES = 20
+
+
+class IngestStage:
+    """Checks a clip and writes ingest.json and track.json; UnreadableClip when nothing of it can be used.
+
+    Only the first frame and the end are decoded here; damage in between is counted by preproc, which
+    decodes every frame anyway.
+    """
+
+    task_type = "INGEST_VIDEO"
+    kind = "ingest"
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        gps_readers: Sequence[GpsReader],
+        check_container: Callable[[Path], ContainerReport],
+    ) -> None:
+        self.decoder = decoder
+        self.gps_readers = gps_readers
+        self.check_container = check_container
+
+    def __call__(self, context: StageContext) -> StageResult:
+        started = time.monotonic()
+        ref, clip = _video(context)
+        context.progress(0.0, "container")
+        report = self.check_container(clip)
+        facts = self.decoder.facts(clip)
+        damage = _damage(report, self._tail_decodes(clip, report))
+        context.progress(0.5, "track")
+        track = self._track(clip, facts)
+        name = str(context.task.metadata.get("clip") or clip.name)
+        said = describe(f"{ref.path.rpartition('/')[0]}/{name}")
+        when = recorded(track, said.local_time, facts.creation_time)
+        learned = Learned(name, ref, report, facts, said, when, damage, track)
+        write_json(context.out / "ingest.json", learned.document())
+        write_json(context.out / "track.json", track.to_json())
+        return StageResult(
+            outputs=(Output("ingest.json", "ingest"), Output("track.json", "track")),
+            children=(learned.child(context.task.metadata),),
+            rows=(learned.video_row(context.task.video_id), *learned.fix_rows(context.task.video_id)),
+            metadata={"seconds": {"total": round(time.monotonic() - started, 3)}},
+        )
+
+    def _tail_decodes(self, clip: Path, report: ContainerReport) -> bool:
+        if report.format == "mpeg-ts":  # no index to jump by: the probe lands beside the end of whole clips
+            return True
+        probe = getattr(self.decoder, "probe_tail", None)
+        return True if probe is None else bool(probe(clip))
+
+    def _track(self, clip: Path, facts: ClipFacts) -> Track:
+        """The first track with a fix, else the first without one, which says why."""
+        void: Track | None = None
+        for reader in self.gps_readers:
+            track = reader.read(clip, facts)
+            if track is None:
+                continue
+            if any(fix.is_valid for fix in track.fixes):
+                return track
+            void = void or track
+        return void or NO_TRACK
+
+
+def _video(context: StageContext) -> tuple[FileRef, Path]:
+    """The clip's entry with digest and size filled in, and where it lies."""
+    ref, clip = context.task.input("video"), context.one("video")
+    if ref is None:
+        raise InputMissing(f"task {context.task.task_id} names no input of type video")
+    size_bytes = clip.stat().st_size if ref.size_bytes is None else ref.size_bytes
+    return replace(ref, sha256=ref.sha256 or sha256_of(clip), size_bytes=size_bytes), clip
+
+
+def _damage(report: ContainerReport, tail_decodes: bool) -> Json:
+    messages = list(report.findings) + ([] if tail_decodes else [TAIL_FINDING])
+    return {
+        "corrupt_frames": 0,
+        "decode_errors": 0 if tail_decodes else 1,
+        "lost_frames": report.missing_samples or 0,
+        "messages": messages[:MAX_MESSAGES],
+    }
