@@ -1,7 +1,7 @@
 """Where the camera was at a moment of the clip: between two fixes, or nowhere.
 
-Nothing is extrapolated and no stale fix is used: outside the fixes, across a gap or beside a void
-slot the answer is no position and the reason.
+Nothing is extrapolated and no stale fix is used: outside the fixes or across too wide a gap
+the answer is no position and the reason.
 """
 
 from __future__ import annotations
