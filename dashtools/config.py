@@ -93,14 +93,18 @@ class Config:
         roots = {name: None if s.root is None else str(s.root) for name, s in sorted(self.storages.items())}
         return {**dict(_leaves(tree)), **{f"host.storages.{name}": root for name, root in roots.items()}}
 
-    def explain(self, key: str) -> str:
-        """One line: the key, its value, and the layer that gave it; a bare name is looked up everywhere."""
+    def full_key(self, key: str) -> str:
+        """The dotted key that a bare name means; BadConfig names the nearest when there is none."""
         values = self.values()
         named = [key] if key in values else sorted(name for name in values if name.endswith("." + key))
         if not named:
             raise BadConfig(f"{key}: unknown key{nearest(key, list(values))}")
-        name = named[0]
-        return f"{name} = {orjson.dumps(values[name]).decode()}  ({self.origins.get(name, 'default')})"
+        return named[0]
+
+    def explain(self, key: str) -> str:
+        """One line: the key, its value, and the layer that gave it."""
+        name = self.full_key(key)
+        return f"{name} = {orjson.dumps(self.values()[name]).decode()}  ({self.origins.get(name, 'default')})"
 
 
 def load(

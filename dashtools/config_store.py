@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from filelock import FileLock
 
-from dashtools.config import load
+from dashtools.config import Config, load
 from dashtools.config_files import merged, read_document, shared_file
 from dashtools.config_keys import HOST_SHAPE, SHARED_SHAPE, problems
 from dashtools.errors import BadConfig, InputMissing
@@ -26,7 +26,7 @@ class ConfigManager:
     def __init__(self, spool: Path, host_file: Path | None = None) -> None:
         self._spool = spool
         self._host_file = host_file
-        self._path = shared_file(spool)
+        self.path = shared_file(spool)
         self._seen = self._stamp()
 
     def get_global_config(self) -> Json:
@@ -44,22 +44,33 @@ class ConfigManager:
         found = problems(update, SHARED_SHAPE)
         if found:
             raise BadConfig("\n".join(found))
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(str(self._path) + ".lock", timeout=30):
-            before = read_document(self._path, SHARED_SHAPE)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(str(self.path) + ".lock", timeout=30):
+            before = read_document(self.path, SHARED_SHAPE)
             after = merged(before, update)
             if after == before:
                 return False
-            write_whole(self._path, _pretty(after))
+            write_whole(self.path, _pretty(after))
         return True
 
     def validate_config(self) -> list[str]:
-        """Everything that is wrong with the shared file and this host's, a sentence each."""
-        try:
-            load(self._spool, self._host_file)
-        except BadConfig as error:
-            return str(error).splitlines()
-        return []
+        """Everything that is wrong, a sentence each: the files' keys, every device's settings, this host's models."""
+        found = problems_of_file(self.path, SHARED_SHAPE)
+        if self._host_file is not None:
+            found += problems_of_file(self._host_file, HOST_SHAPE)
+        if found:
+            return found
+        for device_id in [None, *read_document(self.path, SHARED_SHAPE).get("devices", {})]:
+            try:
+                config = load(self._spool, self._host_file, flags={"host.device_id": device_id})
+            except BadConfig as error:
+                if device_id is None:
+                    return _lines(error)
+                found += [f"devices.{device_id}: {line}" for line in _lines(error)]
+                continue
+            if device_id is None:
+                found += _absent_models(config)
+        return list(dict.fromkeys(found))
 
     def watch_for_changes(self, callback: Callable[[], Any]) -> None:
         """Calls back when the file changed since the last look, and only if it is valid; call between tasks."""
@@ -70,10 +81,29 @@ class ConfigManager:
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:
-            now = os.stat(self._path)
+            now = os.stat(self.path)
         except OSError:
             return None
         return now.st_ino, now.st_mtime_ns, now.st_size
+
+
+def problems_of_file(path: Path, shape: Json) -> list[str]:
+    """What is wrong with one file, each line beginning with its name; an absent file is fine."""
+    try:
+        read_document(path, shape)
+    except BadConfig as error:
+        return _lines(error)
+    return []
+
+
+def _lines(error: BadConfig) -> list[str]:
+    return str(error).splitlines()
+
+
+def _absent_models(config: Config) -> list[str]:
+    """Model files that this host's settings name and that are not there."""
+    named = ((key, config.processing.get(key)) for key in ("yolo_model_path", "ocr_model_path"))
+    return [f"{config.explain(key)}: no such file" for key, path in named if path and not Path(path).is_file()]
 
 
 def register_folder(host_file: Path, folder: Path) -> str:
