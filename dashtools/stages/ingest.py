@@ -49,7 +49,7 @@ class IngestStage:
         facts = self.decoder.facts(clip)
         damage = _damage(report, self._tail_decodes(clip, report))
         context.progress(0.5, "track")
-        track = self._track(clip, facts)
+        track = read_track(self.gps_readers, clip, facts)
         name = str(context.task.metadata.get("clip") or clip.name)
         said = describe(f"{ref.path.rpartition('/')[0]}/{name}")
         when = recorded(track, said.local_time, facts.creation_time)
@@ -69,17 +69,18 @@ class IngestStage:
         probe = getattr(self.decoder, "probe_tail", None)
         return True if probe is None else bool(probe(clip))
 
-    def _track(self, clip: Path, facts: ClipFacts) -> Track:
-        """The first track with a fix, else the first without one, which says why."""
-        void: Track | None = None
-        for reader in self.gps_readers:
-            track = reader.read(clip, facts)
-            if track is None:
-                continue
-            if any(fix.is_valid for fix in track.fixes):
-                return track
-            void = void or track
-        return void or NO_TRACK
+
+def read_track(readers: Sequence[GpsReader], clip: Path, facts: ClipFacts) -> Track:
+    """The first track with a fix, else the first without one, which says why; never None."""
+    void: Track | None = None
+    for reader in readers:
+        track = reader.read(clip, facts)
+        if track is None:
+            continue
+        if any(fix.is_valid for fix in track.fixes):
+            return track
+        void = void or track
+    return void or NO_TRACK
 
 
 def _video(context: StageContext) -> tuple[FileRef, Path]:
