@@ -13,15 +13,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
-
-from inotify_simple import INotify, flags
 
 from dashtools.attempt import Builder, Ending, Places, Rules, attempt
 from dashtools.errors import BackendUnavailable, ClaimLost
 from dashtools.interrupts import uninterrupted
 from dashtools.log import LOGGER
+from dashtools.notices import PUBLISHED, notices
 from dashtools.ports import Progress, Stage
 from dashtools.spool.janitor import Janitor
 from dashtools.spool.layout import Entry
@@ -72,8 +70,9 @@ class Worker:
     def run(self, mode: str) -> int:
         """Works in mode once, drain or watch; the number of tasks that came to an end."""
         done = 0
+        folders = [self._spool.root / name for name in ("tmp", "staging")]
         with self._present(), contextlib.ExitStack() as stack:
-            wait = stack.enter_context(_notices(self._spool.root)) if mode == "watch" else None
+            wait = stack.enter_context(notices(folders, PUBLISHED)) if mode == "watch" else None
             while True:
                 self._janitor.round()
                 while self._take(lambda: self._spool.claim(self._scanner())):
@@ -170,20 +169,3 @@ class Worker:
             yield
         finally:
             timer.cancel()
-
-
-@contextlib.contextmanager
-def _notices(root: Path) -> Iterator[Callable[[float], None]]:
-    """A wait that ends early when this host publishes something (inotify sees local changes only).
-
-    Every publish leaves tmp/ or staging/ by a rename or a removal, so two watches see them all.
-    """
-    with INotify() as inotify:
-        inotify.add_watch(str(root / "tmp"), flags.MOVED_FROM)
-        inotify.add_watch(str(root / "staging"), flags.DELETE | flags.MOVED_FROM)
-
-        def wait(seconds: float) -> None:
-            if inotify.read(timeout=int(seconds * 1000)):
-                inotify.read(timeout=0)
-
-        yield wait

@@ -11,7 +11,19 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "dashtools"
 
-GROUND = {"errors", "model", "ports", "geometry", "geodesy", "times", "log", "files", "interrupts", "schemas"}
+GROUND = {
+    "errors",
+    "model",
+    "ports",
+    "geometry",
+    "geodesy",
+    "times",
+    "log",
+    "files",
+    "interrupts",
+    "notices",
+    "schemas",
+}
 CONFIG = {"config", "config_files", "config_keys", "config_store"}
 MAY_IMPORT: dict[str, set[str]] = {
     "ground": GROUND,

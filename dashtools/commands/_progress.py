@@ -11,7 +11,7 @@ from dashtools.ports import Progress
 from dashtools.spool.queue import Claim, Spool
 
 
-class _Line:
+class Line:
     """One line that is drawn over, at most ten times a second."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class TaskBar:
     """Shows how far the task at hand is."""
 
     def __init__(self) -> None:
-        self._line = _Line()
+        self._line = Line()
         self.clear: Callable[[], None] = self._line.clear
 
     def of(self, claim: Claim) -> Progress:
@@ -77,7 +77,7 @@ class QueueBar:
 
         self._spool, self._types = spool, set(task_types)
         self._order = [name for name in TASK_TYPES[:5] if name in self._types]
-        self._line = _Line()
+        self._line = Line()
         self._started = time.monotonic()
         self._first_left: int | None = None
         self.clear: Callable[[], None] = self._line.clear

@@ -28,6 +28,8 @@ def command(session: Session, is_init: bool) -> int:
     """
     if is_init:
         _initialise(session)
+        session.emit("spool", str(session.spool_path), path=str(session.spool_path))
+        return 0
     worst = 0
     for grade, what, words in _findings(session):
         session.emit("finding", f"{grade:8}{what:12}{words}", grade=grade, what=what, words=words)
