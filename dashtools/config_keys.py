@@ -13,7 +13,7 @@ from dashtools.model import TASK_TYPES, Json
 
 DEFAULT_GLOBAL: Json = {
     "task_retry_delay_seconds": 300,
-    "max_concurrent_tasks_per_device": 1,
+    "max_concurrent_tasks_per_device": None,  # one per core
     "max_failures": 8,
     "lease_seconds": 180,
     "stage_timeout_seconds": 7200,
@@ -89,7 +89,7 @@ _MODEL = Leaf("text", pattern=r".*(?<!\.pt)(?<!\.pth)", nullable=True)
 
 GLOBAL_SHAPE: Json = {
     "task_retry_delay_seconds": _SECONDS,
-    "max_concurrent_tasks_per_device": Leaf("integer", 1, 1024),
+    "max_concurrent_tasks_per_device": Leaf("integer", 1, 1024, nullable=True),
     "max_failures": Leaf("integer", 1, 1000),
     "lease_seconds": Leaf("number", 1, 86400),
     "stage_timeout_seconds": Leaf("number", 1, 30 * 86400),

@@ -6,6 +6,7 @@ import functools
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,10 @@ def status_of(command: click.Command, prog: str, args: list[str] | None = None) 
     except DashtoolsError as error:
         click.echo(f"{prog}: {error}", err=True)
         return error.exit_status
+    except Exception:
+        traceback.print_exc()
+        click.echo(f"{prog}: this is a fault of dashtools; the lines above say where", err=True)
+        return DashtoolsError.exit_status
 
 
 def lines_of_stdin() -> Iterator[str]:
