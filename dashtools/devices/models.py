@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dashtools.config_files import data_parent
 from dashtools.errors import BackendUnavailable, Usage
 from dashtools.files import sha256_of, write_whole
 from dashtools.model import Json
@@ -58,17 +59,18 @@ class Model:
             )
         return found
 
+    def state(self, folder: Path | None = None) -> str:
+        """In a word: "installed", "wrong" where the bytes are others, or "missing"."""
+        found = self.locate(folder or models_folder())
+        if found is None or not found.is_file():
+            return "missing"
+        return "installed" if sha256_of(found) == self.sha256 else "wrong"
+
 
 def models_folder() -> Path:
-    """$DASHTOOLS_MODELS, else data/models of a checkout, else the user's data folder."""
+    """$DASHTOOLS_MODELS, else the models folder of this host's data."""
     named = os.environ.get("DASHTOOLS_MODELS")
-    if named:
-        return Path(named)
-    checkout = _PACKAGE.parent
-    if (checkout / "setup.cfg").is_file() and (checkout / "bin").is_dir():
-        return checkout / "data" / "models"
-    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(home) / "dashtools" / "models"
+    return Path(named) if named else data_parent() / "models"
 
 
 def _in_package(package: str, member: str) -> Callable[[Path], Path | None]:
@@ -128,7 +130,7 @@ def find(name: str) -> Model:
 def describe(model: Model, folder: Path | None = None) -> Json:
     """One model as `dc-models list --json` prints it."""
     found = model.locate(folder or models_folder())
-    is_here = found is not None and found.is_file()
+    is_here = model.state(folder) == "installed"
     return {
         "type": "model",
         "name": model.name,
