@@ -66,7 +66,7 @@ class PlateNet(nn.Module):
         self.register_buffer("unit_px", torch.tensor(TYPICAL_LTRB_PX).view(1, 4, 1, 1), persistent=False)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (n, 1, h/8, w/8), distances (n, 4, h/8, w/8) of RGB/255 pictures with sides that are multiples of 32."""
+        """Logits (n, 1, h/8, w/8), distances (n, 4, h/8, w/8) of RGB/255 pictures; sides are multiples of 32."""
         at8 = self.stage8(self.stage4(image))
         at16 = self.stage16(at8)
         up = F.interpolate(self.lateral32(self.stage32(at16)), scale_factor=2.0, mode="nearest")
