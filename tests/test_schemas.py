@@ -1,5 +1,6 @@
 """The schemas say what the code says."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -93,8 +94,13 @@ def test_an_unknown_schema_is_told_with_the_known_ones():
 @pytest.mark.slow
 def test_a_wheel_carries_the_schemas(tmp_path):
     pytest.importorskip("pip")
+    source = tmp_path / "source"
+    for name in ("dashtools", "schemas", "bin"):
+        shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in (p for p in ROOT.iterdir() if p.is_file()):
+        shutil.copy(path, source)
     argv = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(tmp_path)]
-    done = subprocess.run([*argv, str(ROOT)], capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run([*argv, str(source)], capture_output=True, text=True, cwd=tmp_path)
     if done.returncode != 0 and "bdist_wheel" in done.stderr:
         pytest.skip("no wheel builder in this environment")
     assert done.returncode == 0, done.stderr
