@@ -51,7 +51,7 @@ def test_the_packaged_schemas_are_the_top_level_ones():
 def test_the_configuration_schema_says_what_the_checks_say():
     expected = as_schema(HOST_SHAPE)
     found = {key: schemas.schema("config")[key] for key in expected}
-    assert found == expected, "schemas/config.schema.json and dashtools/config_keys.py differ"
+    assert found == expected, "schemas/config.schema.json and dashtools/config_keys.py differ; run this file"
 
 
 @pytest.mark.parametrize(
@@ -109,3 +109,10 @@ def test_a_wheel_carries_the_schemas(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     inside = [name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("dashtools/data/schemas/")]
     assert len(inside) == len(schemas.names())
+
+
+if __name__ == "__main__":  # writes the configuration schema anew after a change of config_keys.py
+    import json
+
+    path = ROOT / "schemas" / "config.schema.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **as_schema(HOST_SHAPE)}, indent=2) + "\n")
