@@ -94,6 +94,58 @@ class OnnxPlateDetector:
         return np.stack([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], axis=1), scores[keep]
 
 
+class OnnxHeadsDetector:
+    """A YOLOv8 network cut off at its heads (see onnx_convert), at any input size; see ports.Detector.
+
+    A picture is scaled so that its longer side is `long_side_px`, which need not be 640: the shorter side costs
+    only what it needs, and boxes are worked out for the cells above `min_score` alone.
+    """
+
+    def __init__(
+        self, path: Path, *, name: str | None = None, digest: str | None = None, long_side_px: int = 640
+    ) -> None:
+        self.name = name or path.stem
+        self.digest = digest or sha256_of(path)
+        self.long_side_px = long_side_px
+        self._session = open_session(path)
+        self.provider = self._session.get_providers()[0]
+        self._input = self._session.get_inputs()[0].name
+
+    def detect(self, picture: NDArray[Any], min_score: float) -> list[Detection]:
+        """Plates in a BGR picture, boxes in its pixels, after NMS, best score first."""
+        height, width = picture.shape[:2]
+        scale = self.long_side_px / max(height, width)
+        tensor, fit = letterbox(picture, _up_to_32(width * scale), _up_to_32(height * scale))
+        (heads,) = self._session.run(["heads"], {self._input: tensor})
+        boxes, scores = decode_heads(heads[0], tensor.shape[2], tensor.shape[3], min_score)
+        return best_of(fit.back(boxes, width, height), scores)
+
+
+def decode_heads(heads: NDArray[Any], height: int, width: int, min_score: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Boxes (n, 4) xyxy in input pixels and scores of the cells above `min_score`.
+
+    `heads` is (64 + classes, cells): for each side a distribution over 0..15 strides (Li et al. 2020, generalized
+    focal loss), then class logits; cells row by row at strides 8, 16, 32.
+    """
+    scores = 1 / (1 + np.exp(-heads[64:].max(axis=0)))
+    keep = np.flatnonzero(scores > min_score)
+    sizes = [(height // s, width // s, s) for s in (8, 16, 32)]
+    centres = np.concatenate([_cells(rows, columns, stride) for rows, columns, stride in sizes])[keep]
+    logits = heads[:64, keep].reshape(4, 16, -1)
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    distances = (weights * np.arange(16, dtype=np.float32)[None, :, None]).sum(axis=1) / weights.sum(axis=1)
+    left, top, right, bottom = distances * centres[:, 2]
+    x, y = centres[:, 0], centres[:, 1]
+    return np.stack([x - left, y - top, x + right, y + bottom], axis=1), scores[keep]
+
+
+def _cells(rows: int, columns: int, stride: int) -> NDArray[Any]:
+    """Centre x, centre y and stride of each cell of a grid, row by row."""
+    y, x = np.mgrid[0:rows, 0:columns]
+    centres = np.stack([x.ravel() + 0.5, y.ravel() + 0.5], axis=1) * stride
+    return np.concatenate([centres, np.full((rows * columns, 1), stride)], axis=1).astype(np.float32)
+
+
 class OnnxBoxesDetector:
     """Our own network: any input size that is a multiple of 32, output `boxes` (n, 5); see ports.Detector.
 

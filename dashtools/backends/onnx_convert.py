@@ -1,4 +1,7 @@
-"""A YOLOv8 segmentation graph in half precision, as a plain detector in single precision.
+"""A YOLOv8 segmentation graph in half precision, as a plain detector in single precision for any input size.
+
+The graph ends where its three heads are put together: what follows fixes the input to 640 x 640 and works out
+boxes for every cell, where a caller needs those of a few.
 
 Run as a script with the `onnx` package importable (it is needed only while a model is installed):
 `python onnx_convert.py SOURCE TARGET`. The same source gives the same bytes.
@@ -10,11 +13,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+HEADS = "/model.22/Concat_4_output_0"  # (1, 64 + classes, cells): box distributions and class logits
 
-def single_precision(model: Any, keep_output: str = "output0") -> Any:
-    """The model with every float16 made float32 and only one output's nodes left."""
+
+def single_precision(model: Any, heads: str = HEADS) -> Any:
+    """The model with every float16 made float32, its heads as the output "heads", any height and width."""
     import numpy as np
-    from onnx import AttributeProto, TensorProto, checker, numpy_helper
+    from onnx import AttributeProto, TensorProto, checker, helper, numpy_helper
 
     half, single = TensorProto.FLOAT16, TensorProto.FLOAT
     graph = model.graph
@@ -31,29 +36,35 @@ def single_precision(model: Any, keep_output: str = "output0") -> Any:
                 attribute.t.CopyFrom(widened(attribute.t))
             if node.op_type == "Cast" and attribute.name == "to" and attribute.i == half:
                 attribute.i = single
-    for value in (*graph.input, *graph.output):
-        if value.type.tensor_type.elem_type == half:
-            value.type.tensor_type.elem_type = single
-    _prune(graph, keep_output)
+    _free_input(graph.input[0].type.tensor_type, single)
+    _cut(graph, heads, helper.make_tensor_value_info("heads", single, [1, None, None]))
     del graph.value_info[:]
     checker.check_model(model)
     return model
 
 
-def _prune(graph: Any, keep_output: str) -> None:
-    """Leaves what `keep_output` needs; the order of nodes and weights stays."""
-    needed, nodes = {keep_output}, []
+def _free_input(tensor: Any, element: int) -> None:
+    """Makes an input (1, 3, height, width) of any height and width."""
+    tensor.elem_type = element
+    for axis, name in ((2, "height"), (3, "width")):
+        tensor.shape.dim[axis].Clear()
+        tensor.shape.dim[axis].dim_param = name
+
+
+def _cut(graph: Any, heads: str, output: Any) -> None:
+    """Leaves what `heads` needs and makes it the only output; the order of nodes and weights stays."""
+    needed, nodes = {heads}, []
     for node in reversed(graph.node):
         if needed.intersection(node.output):
             needed.update(node.input)
             nodes.append(node)
+    for node in nodes:
+        node.output[:] = ["heads" if name == heads else name for name in node.output]
     weights = [tensor for tensor in graph.initializer if tensor.name in needed]
-    outputs = [value for value in graph.output if value.name == keep_output]
-    kept = [[item.__class__.FromString(item.SerializeToString()) for item in group]
-            for group in (nodes[::-1], weights, outputs)]  # fmt: skip
-    for field, items in zip((graph.node, graph.initializer, graph.output), kept):
+    for field, items in zip((graph.node, graph.initializer, graph.output), (nodes[::-1], weights, [output])):
+        copies = [type(item).FromString(item.SerializeToString()) for item in items]
         del field[:]
-        field.extend(items)
+        field.extend(copies)
 
 
 def main(source: str, target: str) -> None:

@@ -101,9 +101,9 @@ def registry() -> tuple[Model, ...]:
     shipped = _shipped()
     return (
         Model(
-            "platedet", "detector", "AGPL-3.0", "ce1b4dcbe1a844a142a0fb02237d0e04c4188d9fc6f6e49ef41abba7cbe5b08f",
-            f"{_PLATEDET} ({_PLATEDET_MEMBER}, sha256 {_PLATEDET_FP16[:12]}), as fp32 without its mask head", True,
-            lambda folder: folder / "platedet-0.0.2-fp32.onnx",
+            "platedet", "detector", "AGPL-3.0", "0487bc6934891738f3fcfa2ef26ec764217e860e55515518b676c571e4470400",
+            f"{_PLATEDET} ({_PLATEDET_MEMBER}, sha256 {_PLATEDET_FP16[:12]}), as fp32 cut at its heads", True,
+            lambda folder: folder / "platedet-0.0.2-fp32-heads.onnx",
         ),
         *shipped,
         Model(

@@ -66,10 +66,10 @@ class Tools:
         return OnnxPlateDetector(path)
 
     def _known_detector(self, name: str) -> Detector:
-        from dashtools.backends.onnx import OnnxBoxesDetector, OnnxPlateDetector
+        from dashtools.backends.onnx import OnnxBoxesDetector, OnnxHeadsDetector
 
         model = models.find(name)
-        kind = OnnxBoxesDetector if model.kind == "proposer" else OnnxPlateDetector
+        kind = OnnxBoxesDetector if model.kind == "proposer" else OnnxHeadsDetector
         return kind(model.verified(self.folder), name=model.name, digest=model.sha256)
 
 
