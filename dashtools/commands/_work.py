@@ -63,7 +63,7 @@ def work(session: Session, task_types: Sequence[str], mode: str, words: Sequence
 def work_in_processes(session: Session, task_types: Sequence[str], mode: str, jobs: int) -> int:
     """The same in `jobs` processes of this command; the worst exit status. Their end is ours and ours theirs."""
     argv = [sys.executable, str(Path(sys.argv[0]).resolve()), f"--{mode}", "--jobs", "1", *_options(session)]
-    argv += [word for task_type in task_types for word in ("--type", task_type)]
+    argv += [word for task_type in reversed(task_types) for word in ("--type", task_type)]  # the child turns them round
     children = [subprocess.Popen(argv, preexec_fn=_die_with_parent) for _ in range(jobs)]
     bar = QueueBar(session.spool, task_types)
     try:

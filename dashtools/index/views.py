@@ -47,9 +47,9 @@ class Read:
     y1: float
     x2: float
     y2: float
-    score: float
-    text: str
-    confidence: float
+    score: float | None
+    text: str | None
+    confidence: float | None
 
 
 @dataclass(frozen=True)
