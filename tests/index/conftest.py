@@ -140,6 +140,7 @@ def sighting_rows(video_id: str, sighting_id: str, plate: str, facts: dict[str, 
     sighting = {"table": "sightings", "sighting_id": sighting_id, "video_id": video_id, "clip": facts["clip"]}
     votes = [{"char": char, "weight": 1.9, "alternatives": {}} for char in plate]
     where = {"latitude": 52.0002, "longitude": 20.0, "bearing_deg": 0.0, "speed_mps": 11.0, "position_note": None}
+    where |= facts.get("where", {})
     read = {"table": "reads", "track_id": sighting_id, "sighting_id": sighting_id, "text": plate, "score": 0.8}
     box = {"x1": 10.0, "y1": 20.0, "x2": 110.0, "y2": 45.5}
     return [
