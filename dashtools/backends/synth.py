@@ -103,8 +103,8 @@ def cars_of(plan: Plan) -> list[Car]:
             return 5.8 + 60 * abs((time_s - middle) / (plan.clip_s / 2)) ** 2.5
 
         cars.append(Car(plate(), rng.uniform(-0.2, 0.2), ahead, rng.choice(CAR_COLOURS), False))
-    for number in range(max(1, total_s // 8)):
-        meet = 4.0 + number * 8.0 if total_s > 8 else total_s * 0.6
+    shares = (0.3, 0.75) if plan.clip_s >= 8 else (0.6,)
+    for meet in [(number + share) * plan.clip_s for number in range(plan.clips) for share in shares]:
 
         def towards(time_s: float, meet: float = meet) -> float:
             return travelled_m(meet) - travelled_m(time_s) + ONCOMING_MPS * (meet - time_s) + 8.0

@@ -14,6 +14,8 @@ WIDTH_PX, HEIGHT_PX = 520, 112
 LETTERS = "ABCEFGHJKLMNPRTUVWXY"
 DIGITS = "2345679"
 """Of the groups that small crops confuse, O 0 Q D and I 1 are left out; B stands for B 8, 5 for S 5, 2 for Z 2."""
+STROKE_PX = 2
+"""Thickens the face to a plate's weight; more closes the counters of 5, 6 and 9 in small crops."""
 PATTERNS = ("LL 000 LL", "L 000 LLL", "LL 00 LLL", "LL 0000 L")
 PAPER, INK, BAND, STAR = (238, 238, 232), (18, 18, 22), (22, 58, 160), (250, 215, 40)
 
@@ -49,9 +51,9 @@ def _letters(picture: Image.Image, text: str, room: tuple[int, int, int, int]) -
     x = room[0] + (room[2] - room[0] - unit * sum(shares)) / 2
     for sign, share in zip(text, shares):
         if sign != " ":
-            left, top, right, bottom = face.getbbox(sign, stroke_width=3)
+            left, top, right, bottom = face.getbbox(sign, stroke_width=STROKE_PX)
             mask = Image.new("L", (int(right - left), int(bottom - top)))
-            ImageDraw.Draw(mask).text((-left, -top), sign, font=face, fill=255, stroke_width=3)
+            ImageDraw.Draw(mask).text((-left, -top), sign, font=face, fill=255, stroke_width=STROKE_PX)
             wide = max(8, round(min(unit - 9, mask.width * high / mask.height * 0.9)))
             at = (round(x + (unit - wide) / 2), room[1])
             picture.paste(Image.new("RGB", (wide, high), INK), at, mask.resize((wide, high), Image.Resampling.LANCZOS))

@@ -31,7 +31,7 @@ CAR_COLOURS = (
 )
 LIGHT = 0.5
 """Dusk: at full light the flat colours look so unlike a photograph that detectors doubt the plates."""
-LENS_BLUR_PX, GRAIN = 0.9, 4.0
+LENS_BLUR_PX, GRAIN = 0.8, 3.5
 """Blur at a width of 1280 px; grain as a standard deviation of grey levels."""
 LEGIBLE_PX = 70
 """A plate this wide and fully in view can be read in these clips."""
