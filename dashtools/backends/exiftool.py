@@ -48,6 +48,8 @@ class ExiftoolGps:
             return None
         answer = _ask(program, path, self.timeout_s)
         samples = list(_samples(answer))
+        if not samples:
+            return None
         version = _version(program)
         is_gopro = str(answer.get("Main:HandlerDescription", "")).startswith("GoPro")
         in_mps = is_gopro and _major(version) < 13  # until 12.x GoPro speeds come as stored; since 13 in km/h
@@ -134,7 +136,7 @@ def _times(samples: list[Tags], path: Path, facts: ClipFacts) -> tuple[list[int]
     if all(_number(tags, "SampleTime") is not None for tags in samples):
         return [_sample_ms(tags) for tags in samples], None
     stamps = [_stamp(tags) for tags in samples]
-    if not samples or any(stamp is None for stamp in stamps):
+    if any(stamp is None for stamp in stamps):
         return [1000 * k for k in range(len(samples))], "times are counted, one fix a second from the clip's start"
     first_ms = round(min(stamp.timestamp() for stamp in stamps if stamp) * 1000)
     start_ms = _start_ms(first_ms, path, facts)

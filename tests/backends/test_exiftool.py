@@ -52,8 +52,8 @@ def test_speed_becomes_metres_a_second_and_sample_times_count(tool):
 
 
 def test_documents_are_ordered_by_number_and_not_by_text(tool):
-    tags = {key: value for number in (10, 9, 2) for key, value in sample(number, SampleTime=number).items()}
-    assert [fix.t_ms for fix in tool(tags).read(Path("a.mp4"), facts()).fixes] == [2000, 9000, 10000]
+    tags = {key: value for number in (10, 9, 2) for key, value in sample(number).items()}
+    assert [fix.latitude for fix in tool(tags).read(Path("a.mp4"), facts()).fixes] == [52.002, 52.009, 52.01]
 
 
 def test_fixes_of_one_payload_are_spread_over_it(tool):

@@ -111,6 +111,12 @@ def test_an_entry_that_points_nowhere_is_a_void_slot(read):
     assert [fix.is_valid for fix in track.fixes] == [True] * 3 + [False] + [True] * 4
 
 
+def test_an_entry_that_points_at_something_else_is_a_void_slot(read):
+    blocks = [block(record(k), 0x10) for k in range(4)]
+    blocks[2] = blocks[2].replace(b"freeGPS ", b"mdatXYZ ")
+    assert [fix.is_valid for fix in read(mp4_with(blocks), 4.0).fixes] == [True, True, False, True]
+
+
 def test_slots_of_a_clip_cut_short_keep_the_receivers_interval(read):
     track = read(mp4_with([block(record(k), 0x10) for k in range(60)]), 12.0)
     assert track.fixes[30].t_ms == 30_000
@@ -157,6 +163,18 @@ def test_slots_in_a_transport_stream_are_read_through_void_ones(read, prefix):
     track = read(transport_stream([void] * 3 + [record(k) for k in range(3, 10)], prefix), 10.0)
     assert [fix.is_valid for fix in track.fixes] == [False] * 3 + [True] * 7
     assert [fix.t_ms for fix in track.fixes] == [1000 * k for k in range(10)]
+
+
+def test_a_record_in_one_stuffed_packet_is_read(read):
+    pes = b"\0\0\1\xbf" + struct.pack(">H", 44) + record(0)
+    pad = 184 - len(pes)
+    head = b"\x47\x43\x00\x30" + bytes([pad - 1, 0]) + b"\xff" * (pad - 2)
+    filler = (b"\x47\x01\x00\x10" + b"\x11" * 184) * 5
+    assert [fix.is_valid for fix in read(filler + head + pes + filler, 1.0).fixes] == [True]
+
+
+def test_private_packets_of_another_kind_are_left_to_other_readers(read):
+    assert read(transport_stream([b"\x9a" * 44] * 5, 0), 5.0) is None
 
 
 def test_a_transport_stream_without_private_packets_is_left_to_other_readers(read):

@@ -115,11 +115,21 @@ def test_an_index_cut_behind_its_tables_is_let_through(written):
 
 
 def test_a_count_larger_than_its_table_is_a_finding_not_a_crash(written):
-    content = bytearray(clip())
+    content = bytearray(clip(extra=box(b"udta", bytes(400))))
     at = content.index(b"stco") + 8
     content[at : at + 4] = b"\xff\xff\xff\xff"
     report = check_container(written(bytes(content)))
-    assert any("counts 4294967295 entries but holds 4" in finding for finding in report.findings)
+    (finding,) = report.findings
+    assert "counts 4294967295 entries but holds 4" in finding
+
+
+@pytest.mark.parametrize(("scale", "ticks"), [(0, 1000), (1, 4_000_000)], ids=["no scale", "46 days"])
+def test_a_duration_that_no_clip_has_is_a_finding(written, scale, ticks):
+    content = bytearray(clip())
+    at = content.index(b"mvhd") + 16
+    content[at : at + 8] = struct.pack(">II", scale, ticks)
+    (finding,) = check_container(written(bytes(content))).findings
+    assert f"{ticks} ticks at {scale} a second" in finding
 
 
 def test_a_fragmented_clip_is_let_through_and_one_without_fragments_is_not(written):
