@@ -138,11 +138,14 @@ def _times(samples: list[Tags], path: Path, facts: ClipFacts) -> tuple[list[int]
     stamps = [_stamp(tags) for tags in samples]
     if any(stamp is None for stamp in stamps):
         return [1000 * k for k in range(len(samples))], "times are counted, one fix a second from the clip's start"
-    first_ms = round(min(stamp.timestamp() for stamp in stamps if stamp) * 1000)
-    start_ms = _start_ms(first_ms, path, facts)
-    note = None if start_ms is not None else "the clip is taken to begin at the first fix"
-    origin = first_ms if start_ms is None else start_ms
-    return [max(0, round(stamp.timestamp() * 1000) - origin) for stamp in stamps if stamp], note
+    stamps_ms = [round(stamp.timestamp() * 1000) for stamp in stamps if stamp]
+    start_ms, note = _start_ms(min(stamps_ms), path, facts), None
+    if start_ms is None:
+        # a receiver without a fix is mostly one that has just been switched on: the end of a clip is the safer anchor
+        spare_ms = 1000 * facts.duration_s - 1000 - (max(stamps_ms) - min(stamps_ms))
+        start_ms = min(stamps_ms) - max(0, round(spare_ms / 1000) * 1000)
+        note = "the clip's start is not known: it is taken to end at the last fix"
+    return [max(0, stamp_ms - start_ms) for stamp_ms in stamps_ms], note
 
 
 def _sample_ms(tags: Tags) -> int:

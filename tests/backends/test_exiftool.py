@@ -72,9 +72,11 @@ def test_stamps_are_placed_by_the_names_local_time_not_from_the_first_fix(tool):
     assert track.fixes[0].utc == "2017-07-08T19:14:55Z"
 
 
-def test_an_unknown_start_is_said(tool):
-    track = tool(sample(1, GPSDateTime="2017:07:08 19:14:55Z")).read(Path("a.mp4"), facts())
-    assert track.fixes[0].t_ms == 0 and "begin at the first fix" in track.note
+def test_with_an_unknown_start_the_missing_fixes_are_taken_to_be_the_first_ones_and_it_is_said(tool):
+    tags = {**sample(1, GPSDateTime="2017:07:08 19:14:55Z"), **sample(2, GPSDateTime="2017:07:08 19:14:58Z")}
+    track = tool(tags).read(Path("a.mp4"), facts(10.0))
+    assert [fix.t_ms for fix in track.fixes] == [6000, 9000]
+    assert "start is not known" in track.note
 
 
 def test_impossible_positions_are_dropped(tool):
