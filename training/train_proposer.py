@@ -24,6 +24,7 @@ from torch import Tensor
 PEAK_RATE, WARM_STEPS, EMA_DECAY = 2.5e-3, 60, 0.996
 DOUBT_FROM, DOUBT_SCORE, DOUBT_WEIGHT = 0.3, 0.7, 0.25
 """From this share of the run on, negatives scored above DOUBT_SCORE weigh less: labels are missing in the footage."""
+SAVE_EVERY_MIN = 2
 BIG_FROM = 0.7
 """From this share of the run on, crops are 448 px (batch 4) instead of 320 px (batch 8)."""
 
@@ -104,38 +105,42 @@ def follow(average: PlateNet, net: PlateNet, step: int) -> None:
                 mean.copy_(now)
 
 
-def train(maker: CropMaker, out: Path, minutes: float) -> None:
-    """Trains until the minutes are over; OUT/proposer.pt is the average's newest state."""
-    net = PlateNet().to(memory_format=torch.channels_last)
-    average = PlateNet().to(memory_format=torch.channels_last)
+def update(net: PlateNet, optimizer: torch.optim.Optimizer, batch: tuple[Tensor, Tensor], share: float) -> list[float]:
+    """One step of the optimizer; score loss, box loss, mean IoU."""
+    pictures, target = batch
+    logit, distance = net(pictures)
+    scores, boxes, iou = loss_of(logit[:, 0], distance, target, share)
+    optimizer.zero_grad()
+    (scores + boxes).backward()
+    torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+    optimizer.step()
+    return [scores.item(), boxes.item(), iou.item()]
+
+
+def train(maker: CropMaker, out: Path, minutes: float, *, peak: float = PEAK_RATE, resume: Path | None = None) -> None:
+    """Trains until the minutes are over; OUT/proposer.pt is the average's newest state.
+
+    The rate falls with the clock, so a run on a busy machine sees fewer crops; `resume` goes on from a checkpoint.
+    """
+    net, average = (PlateNet().to(memory_format=torch.channels_last) for _ in range(2))
+    if resume:
+        net.load_state_dict(torch.load(resume, weights_only=True))
     average.load_state_dict(net.state_dict())
-    optimizer = torch.optim.AdamW(net.parameters(), lr=PEAK_RATE, weight_decay=0.02)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=peak, weight_decay=0.02)
     start, step, seen, recent, saved = time.monotonic(), 0, 0, [], 0.0
     while (share := (time.monotonic() - start) / (minutes * 60)) < 1:
-        rate = PEAK_RATE * min(1, (step + 1) / WARM_STEPS) * (0.97 * 0.5 * (1 + math.cos(math.pi * share)) + 0.03)
+        rate = peak * min(1, (step + 1) / WARM_STEPS) * (0.97 * 0.5 * (1 + math.cos(math.pi * share)) + 0.03)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        pictures, target = batch_of(maker, share)
-        logit, distance = net(pictures)
-        scores, boxes, iou = loss_of(logit[:, 0], distance, target, share)
-        optimizer.zero_grad()
-        (scores + boxes).backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        optimizer.step()
-        step, seen = step + 1, seen + len(pictures)
+        batch = batch_of(maker, share)
+        recent = [*recent[-99:], update(net, optimizer, batch, share)]
+        step, seen = step + 1, seen + len(batch[0])
         follow(average, net, step)
-        recent = [*recent[-99:], (scores.item(), boxes.item(), iou.item())]
         minute = (time.monotonic() - start) / 60
-        if minute - saved >= 2 or step == 5:
-            saved = minute if step > 5 else 0.0
-            save(
-                average,
-                out,
-                minute=round(minute, 1),
-                step=step,
-                crops=seen,
-                losses=np.mean(recent, 0).round(3).tolist(),
-            )
+        if minute - saved >= SAVE_EVERY_MIN:
+            saved = minute
+            losses = np.mean(recent, 0).round(3).tolist()
+            save(average, out, minute=round(minute, 1), step=step, crops=seen, losses=losses)
     save(average, out, minute=minutes, step=step, crops=seen, losses=np.mean(recent, 0).round(3).tolist())
     (out / "done").touch()
 
@@ -156,6 +161,8 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, default=35)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--resume", type=Path, help="go on from this checkpoint")
+    parser.add_argument("--peak", type=float, default=PEAK_RATE, help="highest learning rate")
     given = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
@@ -163,7 +170,13 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     names, held = split(given.shared)
     print(f"{len(names)} frames train, {len(held)} are held back")
-    train(CropMaker(load(given.shared, names), Renderer(), given.seed), given.out, given.minutes)
+    train(
+        CropMaker(load(given.shared, names), Renderer(), given.seed),
+        given.out,
+        given.minutes,
+        peak=given.peak,
+        resume=given.resume,
+    )
 
 
 if __name__ == "__main__":
