@@ -10,7 +10,7 @@ import orjson
 
 from dashtools.config import Config, Storage
 from dashtools.errors import BadInput, InputMissing, TryLater
-from dashtools.files import write_whole
+from dashtools.files import refusals, write_whole
 from dashtools.model import FileRef
 
 MARKER = "STORAGE"
@@ -57,7 +57,8 @@ def mounted_root(storage: Storage) -> Path:
     try:
         known = _marker(root / MARKER)
     except OSError as error:
-        raise TryLater(f"storage {storage.name!r}: no {MARKER} file in {root}; is the share mounted?") from error
+        reason = "is the share mounted?" if isinstance(error, FileNotFoundError) else error.strerror
+        raise TryLater(f"storage {storage.name!r}: no {MARKER} file can be read in {root}; {reason}") from error
     if known.get("name") != storage.name:
         raise TryLater(f"{root} is mounted, but it is the storage {known.get('name')!r}, not {storage.name!r}")
     return root
@@ -70,8 +71,12 @@ def resolve(config: Config, ref: FileRef) -> Path:
     storage is there and the file is not.
     """
     root = mounted_root(config.storage(ref.device))
-    path = inside(root, ref.path)
-    if not path.exists():
+    try:
+        path = inside(root, ref.path)
+        is_there = path.exists()
+    except OSError as error:
+        raise TryLater(f"storage {ref.device!r} at {root} does not answer: {error.strerror}") from error
+    if not is_there:
         mounted_root(config.storage(ref.device))  # the share may have gone between the two looks
         raise InputMissing(f"{ref.path} is not in storage {ref.device!r} ({root})")
     return path
@@ -93,7 +98,8 @@ def output_folder(config: Config, kind: str) -> tuple[Storage, Path]:
     storage = config.storage_for(kind)
     root = mounted_root(storage)
     folder = inside(root, storage.kinds.get(kind, kind))
-    folder.mkdir(parents=True, exist_ok=True)
+    with refusals(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     return storage, folder
 
 

@@ -1,13 +1,15 @@
 """An unmounted share is told from a missing file, and nothing leaves its storage."""
 
 import dataclasses
+import errno
 import json
+from pathlib import Path
 
 import pytest
 
 from dashtools.config import Storage, load
 from dashtools.devices.storages import create_own_storages, create_storage, output_folder, resolve
-from dashtools.errors import BadInput, InputMissing, TryLater
+from dashtools.errors import BadInput, InputMissing, OutputRefused, TryLater
 from dashtools.model import FileRef
 
 
@@ -97,3 +99,21 @@ def test_a_configured_base_gets_no_storage_made_in_it(config, tmp_path):
     outside.mkdir()
     create_own_storages(with_storage(config, Storage("shed_nas", outside)))
     assert not (outside / "STORAGE").exists()
+
+
+def test_a_share_that_does_not_answer_waits(config, monkeypatch):
+    def stale(path):
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(Path, "exists", stale)
+    with pytest.raises(TryLater, match="Stale file handle"):
+        resolve(config, FileRef("indoor_nas", "a.json", "preproc"))
+
+
+def test_a_storage_that_cannot_be_written_refuses_outputs(config, monkeypatch):
+    def refuse(path, *arguments, **options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(OutputRefused, match="Read-only"):
+        output_folder(config, "archive")
