@@ -23,6 +23,7 @@ from dashtools.index.views import (
     Trip,
     Worker,
 )
+from dashtools.model import TASK_TYPES
 
 T = TypeVar("T")
 
@@ -189,10 +190,12 @@ def artifact(connection: sqlite3.Connection, artifact_id: str) -> Media | None:
 
 
 def depths(connection: sqlite3.Connection) -> list[Depth]:
-    """Every task type with its counts."""
+    """Every task type with its counts, in the order of the work."""
     conditions = ("ready", "claimed", "delayed", "complete", "failed")
     sums = ", ".join(f"sum(condition = '{c}') AS {c}" for c in conditions)
-    return select(connection, Depth, f"SELECT task_type, {sums} FROM tasks GROUP BY task_type ORDER BY min(created_at)")
+    found = select(connection, Depth, f"SELECT task_type, {sums} FROM tasks GROUP BY task_type")
+    order = {name: place for place, name in enumerate(TASK_TYPES)}
+    return sorted(found, key=lambda depth: (order.get(depth.task_type, len(order)), depth.task_type))
 
 
 def failures(connection: sqlite3.Connection, limit: int = 50) -> list[Failure]:

@@ -77,12 +77,12 @@ def ago(text: str | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share of 1 in percent.
+    r"""A share of 1 in percent.
 
     >>> percent(0.947)
-    '95 %'
+    '95\xa0%'
     """
-    return "–" if share is None else f"{share * 100:.0f} %"
+    return "–" if share is None else f"{share * 100:.0f}\N{NO-BREAK SPACE}%"
 
 
 def kmh(speed_mps: float | None) -> str:
