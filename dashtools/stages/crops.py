@@ -10,19 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashtools.geometry import Box, clip_box, pad_box
-from dashtools.model import PlateRead
 from dashtools.ports import PlateReader
 from dashtools.stages.quality import sharpness
+from dashtools.stages.vote import Ballot, vote
 
 PADDING = 0.03  # of the box on each side, as measured with this reader
 _BAND = (0.20, 0.90)  # of the height: leaves out a state's name above and frame text below
 _USUAL_LENGTHS = range(4, 9)
+_WIDE_PADDING = 0.08  # leaves the reader some room beside the blue band of European plates
+_SURE = 0.9
+_PROMISING = 0.5
 _EDGE_PX = 3
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read of one crop, and of which part: "whole" or "band"."""
+    """What was read of a plate, and from which part of its crop: "whole", "band", or "vote" of several."""
 
     text: str
     confidences: tuple[float, ...]
@@ -42,16 +45,24 @@ def cut(picture: NDArray[Any], box: Box, padding: float = PADDING) -> NDArray[An
     return np.ascontiguousarray(picture[y1:y2, x1:x2])
 
 
-def read_crop(reader: PlateReader, crop: NDArray[Any]) -> Reading:
-    """The better of two readings, the whole crop's and its middle band's.
+def read_plate(reader: PlateReader, picture: NDArray[Any], box: Box) -> tuple[NDArray[Any], Reading]:
+    """The crop of a box and what it says.
 
-    Better is more confident, where a length that few plates have halves the confidence.
+    The whole crop and its middle band are read; the more confident answer counts, where a length that few plates
+    have halves the confidence. Where a promising plate gives two answers, a wider crop is read as well and all vote.
     """
-    whole = _reading(reader.read(crop), "whole")
-    height = crop.shape[0]
-    band = crop[round(_BAND[0] * height) : max(round(_BAND[1] * height), round(_BAND[0] * height) + 1)]
-    middle = _reading(reader.read(np.ascontiguousarray(band)), "band")
-    return middle if _worth(middle) > _worth(whole) else whole
+    crop = cut(picture, box)
+    readings = _both(reader, crop)
+    best = max(readings, key=_worth)
+    if len({r.text for r in readings}) == 1 and _worth(best) >= _SURE or _worth(best) < _PROMISING:
+        return crop, best
+    readings += _both(reader, cut(picture, box, _WIDE_PADDING))
+    voted = vote([Ballot(r.text, r.confidences, _usualness(r.text)) for r in readings])
+    said = [r for r in readings if r.text == voted.text]
+    if said:
+        best = max(said, key=_worth)
+        return crop, best if best in readings[:2] else Reading(best.text, best.confidences, "vote")
+    return crop, Reading(voted.text, tuple(c.confidence for c in voted.characters), "vote")
 
 
 def touches_edge(box: Box, width: int, height: int) -> bool:
@@ -64,9 +75,20 @@ def crop_sharpness(crop: NDArray[Any]) -> float:
     return sharpness(crop[:, :, 1])
 
 
-def _reading(read: PlateRead, band: str) -> Reading:
-    return Reading(read.text, read.character_confidences, band)
+def _both(reader: PlateReader, crop: NDArray[Any]) -> list[Reading]:
+    """The readings of a whole crop and of its middle band."""
+    height = crop.shape[0]
+    top, bottom = round(_BAND[0] * height), round(_BAND[1] * height)
+    whole, band = reader.read(crop), reader.read(np.ascontiguousarray(crop[top : max(bottom, top + 1)]))
+    return [
+        Reading(whole.text, whole.character_confidences, "whole"),
+        Reading(band.text, band.character_confidences, "band"),
+    ]
+
+
+def _usualness(text: str) -> float:
+    return 1.0 if len(text) in _USUAL_LENGTHS else 0.5
 
 
 def _worth(reading: Reading) -> float:
-    return reading.confidence * (1.0 if len(reading.text) in _USUAL_LENGTHS else 0.5)
+    return reading.confidence * _usualness(reading.text)

@@ -96,8 +96,7 @@ class Examiner:
 
     def _read(self, tracklet: Tracklet, picture: NDArray[Any]) -> None:
         sight, before = tracklet.last, monotonic()
-        crop = crops.cut(picture, sight.box)
-        reading = crops.read_crop(self.reader, crop)
+        crop, reading = crops.read_plate(self.reader, picture, sight.box)
         tracklet.set_last(replace(sight, reading=reading))
         self.found.reads += 1
         self.found.seconds["read"] += monotonic() - before

@@ -150,7 +150,7 @@ def _span(verdict: Verdict) -> Json:
         "last_pts_ms": last.pts_ms,
         "first_frame": first.frame_index,
         "last_frame": last.frame_index,
-        "confidence": verdict.group.vote.confidence,
+        "confidence": verdict.voted.confidence,
         "read_count": len(verdict.group.ballots),
     }
 
@@ -163,7 +163,7 @@ def _track_row(task: Task, verdict: Verdict) -> Json:
         "sighting_id": verdict.sighting_id,
         "status": "sighting" if verdict.reason is None else "refused",
         "reason": verdict.reason,
-        "text": verdict.group.vote.text,
+        "text": verdict.voted.text,
         **_span(verdict),
     }
 
@@ -175,7 +175,7 @@ def _sighting_row(task: Task, verdict: Verdict) -> Json:
         "sighting_id": verdict.sighting_id,
         "video_id": task.video_id,
         "clip": task.metadata.get("clip"),
-        "plate": verdict.group.vote.text,
+        "plate": verdict.voted.text,
         **_span(verdict),
         "best_pts_ms": verdict.best.pts_ms,
         "best_frame": verdict.best.frame_index,
@@ -184,7 +184,7 @@ def _sighting_row(task: Task, verdict: Verdict) -> Json:
         "bearing_deg": place.bearing_deg,
         "speed_mps": place.speed_mps,
         "position_note": place.reason,
-        "why": compact(votes_json(verdict.group)),
+        "why": compact(votes_json(verdict.voted)),
     }
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from dashtools.model import Json
 from dashtools.stages.align import edits
 from dashtools.stages.examine import merit
+from dashtools.stages.formats import settle
 from dashtools.stages.gps_align import Locator, Position
 from dashtools.stages.joining import join
 from dashtools.stages.plates import refusal
 from dashtools.stages.tracklets import Group, Sight, Tracklet
+from dashtools.stages.vote import Vote
 
 _AUDIT_LENGTH = 3  # shorter scraps are only counted, or noise would bury the refused plates worth a look
 
@@ -22,6 +24,7 @@ class Verdict:
 
     track_id: str
     group: Group
+    voted: Vote
     reason: str | None
     best: Sight
     positions: dict[str, Position]
@@ -48,29 +51,31 @@ def verdicts(
     found = []
     for number, group in enumerate(tracks, 1):
         reason = refusal(group, min_confidence=min_confidence, min_score=min_score)
+        voted = settle(group.vote)
         best = _best(group)
         moments = {"first": group.sights[0], "best": best, "last": group.sights[-1]}
         positions = {name: locator.at(sight.pts_ms) for name, sight in moments.items()}
-        found.append(Verdict(f"{video_id}.t{number:03d}", group, reason, best, positions))
+        found.append(Verdict(f"{video_id}.t{number:03d}", group, voted, reason, best, positions))
     joined = sum(len(v.group.sights) for v in found)
     return found, sum(len(g.sights) for g in groups) - joined
 
 
 def _best(group: Group) -> Sight:
-    """The sight to show: read as voted where one is, and then the best to look at."""
+    """The sight to show: read as voted, from the very crop that is shown, and then the best to look at."""
     text = group.vote.text
     read = [s for s in group.sights if s.reading is not None and s.reading.text] or list(group.sights)
 
-    def rank(sight: Sight) -> tuple[int, float, int]:
-        said = sight.reading.text if sight.reading else ""
-        return -edits(said, text), merit(sight), -sight.frame_index
+    def rank(sight: Sight) -> tuple[int, bool, float, int]:
+        reading = sight.reading
+        is_direct = reading is not None and reading.band != "vote"
+        return -edits(reading.text if reading else "", text), is_direct, merit(sight), -sight.frame_index
 
     return max(read, key=rank)
 
 
 def track_json(verdict: Verdict) -> Json:
     """A track as detections.json holds it."""
-    group, voted, best = verdict.group, verdict.group.vote, verdict.best
+    group, voted, best = verdict.group, verdict.voted, verdict.best
     is_sighting = verdict.reason is None
     return {
         "track_id": verdict.track_id,
@@ -79,7 +84,7 @@ def track_json(verdict: Verdict) -> Json:
         "reason": verdict.reason,
         "plate": voted.text,
         "confidence": voted.confidence,
-        "votes": votes_json(group),
+        "votes": votes_json(voted),
         "reads": [_read_json(s) for s in group.sights],
         "best": {
             "frame_index": best.frame_index,
@@ -92,11 +97,11 @@ def track_json(verdict: Verdict) -> Json:
     }
 
 
-def votes_json(group: Group) -> list[Json]:
+def votes_json(voted: Vote) -> list[Json]:
     """Each character of the voted text with its share of the weight and what lost against it."""
     return [
         {"char": c.char, "weight": c.weight, "alternatives": [[sign, share] for sign, share in c.alternatives]}
-        for c in group.vote.characters
+        for c in voted.characters
     ]
 
 
