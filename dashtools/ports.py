@@ -31,6 +31,8 @@ class ClipFacts:
     has_audio: bool
     creation_time: str | None = None
     rotation_deg: int = 0
+    lost_head_ms: int = 0
+    """How long the clip ran before the first picture that decodes: frames are timed from that picture."""
 
 
 @dataclass(frozen=True)

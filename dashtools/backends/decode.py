@@ -21,7 +21,10 @@ from dashtools.ports import ClipFacts, Damage
 av.logging.set_level(None)  # libav otherwise writes a line a damaged macroblock to stderr
 
 _MESSAGES_MAX = 5
-_PROBE_PACKETS = 300  # ten seconds of video: a clip whose first frame comes later is no clip
+_PROBE_PACKETS = 300  # ten seconds of video from its start, and as much again from each later look
+_PROBE_LOOKS = 16
+_TAIL_LOOKS_S = (1, 4, 16)
+_LOST_HEAD_MIN_MS = 500
 _LUMA_FIRST = {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "nv21", "gray"}
 
 
@@ -81,6 +84,7 @@ class PyavDecoder:
                 has_audio=bool(container.streams.audio),
                 creation_time=container.metadata.get("creation_time") or stream.metadata.get("creation_time"),
                 rotation_deg=rotation,
+                lost_head_ms=_lost_head_ms(first, stream),
             )
 
     def frames(self, path: Path, damage: Damage | None = None) -> Iterator[PyavFrame]:
@@ -112,21 +116,25 @@ class PyavDecoder:
             raise UnreadableClip(path.name, f"not one of its {seen.packets} video packets decodes")
 
     def probe_tail(self, path: Path) -> bool:
-        """Does the last second of the video still decode without complaint?"""
-        damage = Damage()
-        with _opened(path) as container:
-            stream = _video_stream(container, path)
-            end = (stream.start_time or 0) + (stream.duration or 0)
-            if not stream.duration:
-                return True
-            try:
-                container.seek(max(0, end - int(1 / stream.time_base)), stream=stream, backward=True)
-            except av.error.FFmpegError:
-                return False
-            seen = _Seen()
-            for _ in _pictures(container, stream, 1, seen, damage):
-                pass
-        return seen.frames > 0 and not (damage.decode_errors or damage.corrupt_frames) and seen.frames >= seen.packets
+        """Does the last second of the video still decode without complaint? True where nothing can be said."""
+        for back_s in _TAIL_LOOKS_S:
+            with _opened(path) as container:
+                stream = _video_stream(container, path)
+                if not stream.duration:
+                    return True
+                end = (stream.start_time or 0) + stream.duration
+                try:
+                    container.seek(max(0, end - int(back_s / stream.time_base)), stream=stream, backward=True)
+                except av.error.FFmpegError:
+                    return False
+                # a transport stream has no index: a seek lands anywhere, its decoding begins at the next keyframe
+                seen, damage = _Seen(wants_keyframe="mpegts" in container.format.name), Damage()
+                for _ in _pictures(container, stream, 1, seen, damage):
+                    pass
+            if seen.packets or not seen.wants_keyframe:
+                whole = not (damage.decode_errors or damage.corrupt_frames)
+                return seen.frames > 0 and whole and seen.frames >= seen.packets
+        return True
 
 
 @dataclass
@@ -136,6 +144,8 @@ class _Seen:
     skip: int = 0
     packets: int = 0
     frames: int = 0
+    wants_keyframe: bool = False
+    """Packets before the first keyframe are still to be passed over."""
 
 
 @dataclass
@@ -191,16 +201,36 @@ def _is_cover(stream: Any) -> bool:
 
 
 def _first_frame(container: Any, stream: Any, path: Path) -> Any:
-    seen, damage = _Seen(), Damage()
-    for picture in _pictures(container, stream, 1, seen, damage, packets_max=_PROBE_PACKETS):
-        if stream.frames == 1 and "image" in (container.format.name + container.format.long_name).lower():
-            raise UnreadableClip(path.name, f"it is a still picture ({stream.codec_context.name}), not a video")
-        return picture
-    if seen.packets == 0:
+    """The first picture that decodes: near the start, else after one of a few places further on."""
+    damage, packets = Damage(), 0
+    for look in range(_PROBE_LOOKS):
+        seen = _Seen()
+        if look and not _went_to(container, stream, look / _PROBE_LOOKS):
+            break
+        for picture in _pictures(container, stream, 1, seen, damage, packets_max=_PROBE_PACKETS):
+            if stream.frames == 1 and "image" in (container.format.name + container.format.long_name).lower():
+                raise UnreadableClip(path.name, f"it is a still picture ({stream.codec_context.name}), not a video")
+            return picture
+        packets += seen.packets
+        if look == 0 and seen.packets < _PROBE_PACKETS:
+            break
+    if packets == 0:
         raise UnreadableClip(path.name, "its index names no video packet inside the file")
     reason = damage.messages[0] if damage.messages else "no error given"
     kind = container.format.name
-    raise UnreadableClip(path.name, f"taken as {kind}, none of its {seen.packets} video packets decodes ({reason})")
+    raise UnreadableClip(path.name, f"taken as {kind}, none of {packets} video packets tried decodes ({reason})")
+
+
+def _went_to(container: Any, stream: Any, share: float) -> bool:
+    """Jumps to a share of the clip's duration; False where that cannot be done."""
+    if not stream.duration:
+        return False
+    try:
+        container.seek((stream.start_time or 0) + int(stream.duration * share), stream=stream, backward=True)
+        stream.codec_context.flush_buffers()
+    except av.error.FFmpegError:
+        return False
+    return True
 
 
 def _pictures(
@@ -208,11 +238,15 @@ def _pictures(
 ) -> Iterator[Any]:
     """Decoded pictures after the first `seen.skip`; errors of packets and frames go into `damage`."""
     context = stream.codec_context
-    context.thread_count = threads
-    context.thread_type = "AUTO"
-    context.flags |= Flags.output_corrupt
+    if not context.is_open:
+        context.thread_count = threads
+        context.thread_type = "AUTO"
+        context.flags |= Flags.output_corrupt
     for packet in _packets(container, stream, damage):
         if packet is not None:
+            if seen.wants_keyframe and not packet.is_keyframe:
+                continue
+            seen.wants_keyframe = False
             seen.packets += 1
         try:
             pictures = context.decode(packet)
@@ -260,6 +294,14 @@ def _duration_s(container: Any, stream: Any) -> float:
     if stream.duration:
         return round(float(stream.duration * stream.time_base), 3)
     return round(container.duration / av.time_base, 3) if container.duration else 0.0
+
+
+def _lost_head_ms(first: Any, stream: Any) -> int:
+    """How long the clip ran before its first picture that decodes; 0 for the usual reordering delay."""
+    if first.pts is None or stream.start_time is None:
+        return 0
+    lost_ms = _ms(first.pts - stream.start_time, stream.time_base)
+    return lost_ms if lost_ms > _LOST_HEAD_MIN_MS else 0
 
 
 def _ms(pts: int, time_base: Any) -> int:

@@ -41,7 +41,7 @@ def _verdict(clip: Path, full: bool) -> tuple[str, list[str], int]:
         reasons = list(report.findings)
         if full:
             reasons += _decoded(decoder, clip)
-        elif report.format != "mpeg-ts" and not decoder.probe_tail(clip):
+        elif not decoder.probe_tail(clip):
             reasons.append("the last second does not decode: the end is damaged")
     except UnreadableClip as error:
         return "unreadable", [error.reason], error.exit_status

@@ -47,7 +47,7 @@ class IngestStage:
         context.progress(0.0, "container")
         report = self.check_container(clip)
         facts = self.decoder.facts(clip)
-        damage = _damage(report, self._tail_decodes(clip, report))
+        damage = _damage(report, facts, self._tail_decodes(clip))
         context.progress(0.5, "track")
         track = read_track(self.gps_readers, clip, facts)
         name = str(context.task.metadata.get("clip") or clip.name)
@@ -63,24 +63,31 @@ class IngestStage:
             metadata={"seconds": {"total": round(time.monotonic() - started, 3)}},
         )
 
-    def _tail_decodes(self, clip: Path, report: ContainerReport) -> bool:
-        if report.format == "mpeg-ts":  # no index to jump by: the probe lands beside the end of whole clips
-            return True
+    def _tail_decodes(self, clip: Path) -> bool:
         probe = getattr(self.decoder, "probe_tail", None)
         return True if probe is None else bool(probe(clip))
 
 
 def read_track(readers: Sequence[GpsReader], clip: Path, facts: ClipFacts) -> Track:
-    """The first track with a fix, else the first without one, which says why; never None."""
+    """The first track with a fix, else the first without one, which says why; never None.
+
+    Its times count from the first picture that decodes, as those of the frames do.
+    """
     void: Track | None = None
     for reader in readers:
         track = reader.read(clip, facts)
         if track is None:
             continue
         if any(fix.is_valid for fix in track.fixes):
-            return track
+            return _after_lost_head(track, facts)
         void = void or track
-    return void or NO_TRACK
+    return _after_lost_head(void, facts) if void else NO_TRACK
+
+
+def _after_lost_head(track: Track, facts: ClipFacts) -> Track:
+    if not facts.lost_head_ms:
+        return track
+    return replace(track, fixes=tuple(replace(fix, t_ms=fix.t_ms - facts.lost_head_ms) for fix in track.fixes))
 
 
 def _video(context: StageContext) -> tuple[FileRef, Path]:
@@ -92,8 +99,10 @@ def _video(context: StageContext) -> tuple[FileRef, Path]:
     return replace(ref, sha256=ref.sha256 or sha256_of(clip), size_bytes=size_bytes), clip
 
 
-def _damage(report: ContainerReport, tail_decodes: bool) -> Json:
+def _damage(report: ContainerReport, facts: ClipFacts, tail_decodes: bool) -> Json:
     messages = list(report.findings) + ([] if tail_decodes else [TAIL_FINDING])
+    if facts.lost_head_ms:
+        messages.append(f"the first {facts.lost_head_ms / 1000:.1f} s do not decode")
     return {
         "corrupt_frames": 0,
         "decode_errors": 0 if tail_decodes else 1,

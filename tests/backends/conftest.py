@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -30,3 +31,9 @@ def write_clip(path: Path, times_ms: list[int], size: tuple[int, int] = (64, 48)
 def uneven_clip(tmp_path: Path) -> Path:
     """Six frames at uneven times, B frames included, the first at 500 ms."""
     return write_clip(tmp_path / "uneven.mp4", [500, 540, 700, 1500, 1510, 2000], bf="2")
+
+
+@pytest.fixture(name="write_clip")
+def _write_clip() -> Callable[..., Path]:
+    """The function that writes a clip of flat pictures."""
+    return write_clip

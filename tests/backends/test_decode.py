@@ -116,3 +116,32 @@ def test_flipped_bits_are_counted_and_the_tail_is_known_bad(realdata: Path) -> N
     assert len(prints(path, damage)) == 11
     assert damage.corrupt_frames == 11
     assert not PyavDecoder().probe_tail(path)
+
+
+def test_a_clip_whose_first_half_is_zeros_is_readable_and_says_how_much_is_lost(write_clip, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", [33 * k for k in range(700)], g="30")
+    content = bytearray(path.read_bytes())
+    start, end = content.index(b"mdat") + 4, content.rindex(b"moov") - 4
+    half = (end - start) // 2
+    content[start : start + half] = bytes(half)
+    path.write_bytes(content)
+    facts = PyavDecoder(1).facts(path)
+    assert 3000 < facts.lost_head_ms < 20_000
+    assert PyavDecoder(1).probe_tail(path)
+
+
+@pytest.mark.parametrize("spacing", ["15", "120"], ids=["close keyframes", "rare keyframes"])
+def test_the_tail_of_a_whole_transport_stream_decodes(write_clip, tmp_path: Path, spacing: str) -> None:
+    path = write_clip(tmp_path / "a.ts", [33 * k for k in range(200)], g=spacing, bf="2")
+    assert PyavDecoder(1).probe_tail(path)
+
+
+def test_the_tail_of_a_transport_stream_with_pictures_of_noise_does_not_decode(write_clip, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.ts", [33 * k for k in range(200)], g="30")
+    content = bytearray(path.read_bytes())
+    for at in range(len(content) * 2 // 3 // 188 * 188, len(content) - 188, 188):
+        slice_at = content.find(b"\0\0\1\x41", at, at + 188)  # a non-key picture's slice
+        if slice_at > 0:
+            content[slice_at + 4 : at + 188] = bytes((k * 31) & 255 for k in range(at + 184 - slice_at))
+    path.write_bytes(content)
+    assert not PyavDecoder(1).probe_tail(path)

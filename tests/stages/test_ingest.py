@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -153,9 +154,14 @@ def test_damage_is_counted_and_the_clip_goes_on(run):
     assert len(result.children) == 1
 
 
-def test_the_end_of_a_transport_stream_is_not_judged_by_a_jump(run):
-    _, out = run(GOOD, report=ContainerReport("mpeg-ts"), decoder=FakeDecoder(tail=False))
-    assert written(out, "ingest.json")["damage"]["messages"] == []
+def test_a_lost_head_moves_the_track_and_is_told(run):
+    class Late(FakeDecoder):
+        def facts(self, path):
+            return replace(FACTS, lost_head_ms=700)
+
+    _, out = run(GOOD, decoder=Late())
+    assert [fix["t_ms"] for fix in written(out, "track.json")["fixes"]] == [-700, 300]
+    assert "first 0.7 s do not decode" in written(out, "ingest.json")["damage"]["messages"][0]
 
 
 def test_a_folder_of_the_camera_flags_the_clip(run):
