@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from dashtools.errors import BadInput
-from dashtools.index.store import CONTENT_TABLES, DERIVED_COLUMNS, columns
+from dashtools.index.store import CONTENT_TABLES, given_columns
 from dashtools.model import FileRef, Json, Task
 from dashtools.spool import layout
 from dashtools.spool import task as tasks
@@ -113,7 +113,7 @@ def add_content(connection: sqlite3.Connection, spool: Spool, entry_path: str, t
     record, videos = record_number(entry_path), {task.video_id}
     insert(connection, "artifacts", list(_artifacts(task, record)))
     by_table: dict[str, list[Json]] = defaultdict(list)
-    allowed = {table: set(columns(connection, table)) - DERIVED_COLUMNS for table in CONTENT_TABLES}
+    allowed = given_columns()
     for row in _rows(spool, entry_path):
         table = row.get("table")
         if table not in allowed:

@@ -38,6 +38,17 @@ def schema_digest() -> str:
     return hashlib.blake2b(schema().encode(), digest_size=8).hexdigest()
 
 
+@lru_cache(maxsize=1)
+def given_columns() -> dict[str, frozenset[str]]:
+    """Which columns a stage's rows may fill, by table."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        connection.executescript(schema())
+        return {table: frozenset(columns(connection, table)) - DERIVED_COLUMNS for table in CONTENT_TABLES}
+    finally:
+        connection.close()
+
+
 @contextlib.contextmanager
 def writer_lock(db: Path, *, wait_s: float = 60.0) -> Iterator[None]:
     """Makes this the only writer of the index on this host; TryLater when another holds it for too long."""
