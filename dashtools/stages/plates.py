@@ -8,6 +8,8 @@ from dashtools.stages.tracklets import Group
 _LENGTHS = range(4, 11)  # standing plates of the world have 4 to 10 signs, personal ones apart
 _WORD_LENGTH = 6  # so many letters and no digit: a maker's or a firm's name, not a plate
 _SURE = 0.9
+_FAIR = 0.8
+_MANY = 4
 _WIDTH_PX = 40  # below 6 pixels a sign even this reader guesses
 _AGREEING_EDITS = 1
 
@@ -45,14 +47,16 @@ def _not_plate_like(text: str) -> str | None:
 
 
 def _unsure(group: Group, min_confidence: float, min_score: float) -> str | None:
-    """Too little evidence: one sure reading of a sure box, or two that agree, are enough."""
+    """Too little evidence: two readings that say it, one sure one of a sure box, or many that nearly say it."""
     voted, count = group.vote, agreeing(group)
     if voted.confidence < min_confidence:
         return f"confidence {voted.confidence:.2f} is below {min_confidence:g}"
-    best = max((b.confidence * b.weight for b in group.ballots if b.text == voted.text), default=0.0)
-    if count >= 2:
+    if voted.supporters >= 2 or count >= _MANY:
         return None
-    if best < _SURE:
+    if not voted.supporters:
+        return f"nobody read just this, and only {count} readings nearly did"
+    best = max(b.confidence * b.weight for b in group.ballots if b.text == voted.text)
+    if best < (_SURE if count < 2 else _FAIR):
         return f"one reading only, and not a sure one ({best:.2f})"
     if max(s.score for s in group.sights) < min_score:
         return f"one reading only, of a box scored below {min_score:g}"

@@ -59,7 +59,8 @@ class Vote:
 def vote(ballots: Sequence[Ballot]) -> Vote:
     """The voted text; the same for any order of the ballots.
 
-    `confidence` is the mean over the characters of share won times best confidence given.
+    A character's confidence is the share it won times the best confidence given to it; the text's is the geometric
+    mean of their mean and their minimum, because one wrong character makes a wrong plate.
 
     >>> vote([Ballot("AB12", (0.9,) * 4), Ballot("B12", (0.8,) * 3), Ballot("AB12", (0.7,) * 4)]).text
     'AB12'
@@ -71,7 +72,8 @@ def vote(ballots: Sequence[Ballot]) -> Vote:
     won = [_winner(slot) for slot in _slots(model, heard)]
     characters = tuple(c for c in won if c is not None)
     text = "".join(c.char for c in characters)
-    confidence = sum(c.weight * c.confidence for c in characters) / len(characters) if characters else 0.0
+    sure = [c.weight * c.confidence for c in characters] or [0.0]
+    confidence = (sum(sure) / len(sure) * min(sure)) ** 0.5
     return Vote(text, round(confidence, 4), characters, sum(b.text == text for b in heard))
 
 
