@@ -42,8 +42,8 @@ ROOM_OF_FILE.update({"attempt": "worker", "worker": "worker", "__init__": "groun
 HEAVY = {"cv2", "numpy", "onnxruntime", "av", "datasette", "rapidocr", "ai_edge_litert", "jinja2", "torch"}
 
 
-def modules() -> Iterator[Path]:
-    return (path for path in sorted(PACKAGE.rglob("*.py")) if "__pycache__" not in path.parts)
+def modules() -> list[Path]:
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if "__pycache__" not in path.parts]
 
 
 def room_of(parts: tuple[str, ...]) -> str:

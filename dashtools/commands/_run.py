@@ -107,7 +107,9 @@ def status_of(command: click.Command, prog: str, args: list[str] | None = None) 
     """The exit status of a command; its errors become one line on stderr."""
     try:
         with stopping_by_signal():
-            result = command.main(args=args, prog_name=prog, standalone_mode=False)
+            words = sys.argv[1:] if args is None else args
+            with command.make_context(prog, list(words)) as context:  # main() would turn a closed pipe into 1
+                result = command.invoke(context)
             sys.stdout.flush()
             return result if isinstance(result, int) else 0
     except click.exceptions.Exit as ended:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
 from dashtools.commands._run import Session, common
+from dashtools.errors import BadInput
+from dashtools.model import Task
 
 
 @click.command()
@@ -16,7 +19,6 @@ def command(session: Session) -> int:
 
     A task needs task_type and video_id. One with a task_id is published once for ever: known ids print nothing.
     """
-    from dashtools.errors import BadInput
     from dashtools.spool import task as tasks
 
     status = 0
@@ -36,10 +38,8 @@ def command(session: Session) -> int:
     return status
 
 
-def _objects(content: bytes) -> list[dict]:  # type: ignore[type-arg]
+def _objects(content: bytes) -> list[dict[str, Any]]:
     import orjson
-
-    from dashtools.errors import BadInput
 
     try:
         value = orjson.loads(content)
@@ -54,10 +54,11 @@ def _objects(content: bytes) -> list[dict]:  # type: ignore[type-arg]
     return values
 
 
-def _checked(value: dict):  # type: ignore[type-arg, no-untyped-def]
+def _checked(value: dict[str, Any]) -> Task:
     """The task, checked against schemas/task.schema.json."""
     from dashtools import schemas
-    from dashtools.model import Task
 
-    schemas.check("task", value)
+    found = schemas.problems("task", Task.from_json(value).to_json())
+    if found:
+        raise BadInput(f"not a task: {'; '.join(found)}")
     return Task.from_json(value)
