@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from dashtools.commands._run import Session, common
 from dashtools.errors import Usage
 
 
@@ -25,15 +26,16 @@ def parse_size(text: str) -> tuple[int, int]:
     return width, height
 
 
-@click.command("dc-synth")
+@click.command()
+@common
 @click.argument("outdir", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--seconds", type=click.IntRange(2, 600), default=12, show_default=True, help="Length of each clip.")
 @click.option("--clips", type=click.IntRange(1, 100), default=2, show_default=True, help="Clips in a row.")
 @click.option("--fps", type=click.IntRange(1, 60), default=10, show_default=True, help="Frames per second.")
 @click.option("--size", default="1280x720", show_default=True, help="Picture size, WIDTHxHEIGHT.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other plates and scenery.")
-def command(outdir: Path, seconds: int, clips: int, fps: int, size: str, seed: int) -> None:
-    """Writes a made-up drive into OUTDIR and prints one path per clip.
+def command(session: Session, outdir: Path, seconds: int, clips: int, fps: int, size: str, seed: int) -> None:
+    """Write a made-up drive into OUTDIR and print one path per clip.
 
     The clips carry H.264 pictures of cars with made-up plates and a Novatek GPS recording;
     a .json beside each says every plate's text and box and every fix.
@@ -42,4 +44,4 @@ def command(outdir: Path, seconds: int, clips: int, fps: int, size: str, seed: i
     from dashtools.backends.synth import Plan, make_drive
 
     for path in make_drive(outdir, Plan(seconds, clips, fps, width, height, seed)):
-        click.echo(str(path))
+        session.emit("clip", str(path), path=str(path))
