@@ -127,7 +127,7 @@ def decode_heads(heads: NDArray[Any], height: int, width: int, min_score: float)
     `heads` is (64 + classes, cells): for each side a distribution over 0..15 strides (Li et al. 2020, generalized
     focal loss), then class logits; cells row by row at strides 8, 16, 32.
     """
-    scores = 1 / (1 + np.exp(-heads[64:].max(axis=0)))
+    scores = 1 / (1 + np.exp(-heads[64:].max(axis=0).clip(-30, 30)))
     keep = np.flatnonzero(scores > min_score)
     sizes = [(height // s, width // s, s) for s in (8, 16, 32)]
     centres = np.concatenate([_cells(rows, columns, stride) for rows, columns, stride in sizes])[keep]

@@ -2,6 +2,8 @@
 
 import hashlib
 import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,6 +13,8 @@ import pytest
 from dashtools.backends.ffmpeg import find_ffmpeg
 from dashtools.model import FileRef, Task
 from dashtools.ports import StageContext
+
+sys.path.insert(0, str(Path(__file__).parent))  # for seeing_fakes: importlib mode adds no folder
 
 SIGHTING = "drive-12345678.t001"
 
