@@ -23,15 +23,15 @@ dc_has_gpu() {
 dc_setup() {
     extras=$1
     root=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
-    python=$(dc_python) || dc_fail "needs Python 3.10 to 3.13 with venv (Debian: apt install python3 python3-venv)"
     if dc_has_gpu; then runtime=gpu; else runtime=cpu; fi
-    stamp=$(cksum <"$root/setup.cfg")-$runtime,$extras
-    if [ -x "$root/.venv/bin/python" ] && [ "$(cat "$root/.venv/stamp" 2>/dev/null)" = "$stamp" ]; then
+    stamp="$(cksum <"$root/setup.cfg") $runtime,$extras"
+    if [ -x "$root/.venv/bin/python" ] && grep -qxF "$stamp" "$root/.venv/stamps" 2>/dev/null; then
         return 0
     fi
+    python=$(dc_python) || dc_fail "needs Python 3.10 to 3.13 with venv (Debian: apt install python3 python3-venv)"
     echo "$(basename "$0"): setting up $root/.venv ($runtime,$extras) with $("$python" --version 2>&1) ..." >&2
     [ -x "$root/.venv/bin/python" ] || "$python" -m venv "$root/.venv" || dc_fail "cannot make $root/.venv"
     "$root/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$root[$runtime,$extras]" >&2 ||
         dc_fail "pip could not install the project; its message is above"
-    echo "$stamp" >"$root/.venv/stamp"
+    echo "$stamp" >>"$root/.venv/stamps"
 }

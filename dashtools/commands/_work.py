@@ -27,13 +27,16 @@ def work(session: Session, task_types: Sequence[str], mode: str, words: Sequence
     from dashtools.attempt import Ending, Rules
     from dashtools.commands._stages import stage_tools
     from dashtools.devices.places import HostPlaces
+    from dashtools.devices.registry import adapter_for
     from dashtools.spool.queue import Claim
     from dashtools.worker import Plan, Worker
 
     config, rules = session.config, session.config.global_settings
+    device = adapter_for(session.spool, config)
+    device.register()
     plan = Plan(
         task_types=task_types,
-        capabilities=config.capabilities,
+        capabilities=device.served_capabilities(),
         settings={**config.processing, "finalize": rules["finalize"]},
         rules=Rules(float(rules["task_retry_delay_seconds"]), int(rules["max_failures"])),
         lease_s=float(rules["lease_seconds"]),

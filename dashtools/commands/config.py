@@ -43,13 +43,14 @@ def check(session: Session, file: Path | None) -> int:
 @common
 @click.argument("key", required=False)
 def get(session: Session, key: str | None) -> None:
-    """Print the value of KEY as JSON, or every key with its value."""
+    """Print the value of KEY (text as it is, everything else as JSON), or every key with its value."""
     import orjson
 
     values = session.config.values()
     for name in [session.config.full_key(key)] if key else sorted(values):
-        text = orjson.dumps(values[name]).decode()
-        session.emit("setting", text if key else f"{name} = {text}", key=name, value=values[name])
+        value = values[name]
+        text = value if key and isinstance(value, str) else orjson.dumps(value).decode()
+        session.emit("setting", text if key else f"{name} = {text}", key=name, value=value)
 
 
 @command.command()

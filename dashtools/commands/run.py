@@ -26,6 +26,8 @@ def command(session: Session, mode: str | None, jobs: int | None, task_types: tu
     types = types[::-1]  # the last stage first, so that a clip is finished before the next is begun
     limit = session.config.global_settings["max_concurrent_tasks_per_device"]
     wanted = jobs if jobs is not None else min(cores(), limit or cores())
+    if mode != "watch" and session.spool.is_idle():
+        return 0  # spares the start of the workers
     if wanted == 1 or mode == "once":
         return work(session, types, mode or "drain")
     return work_in_processes(session, types, mode or "drain", wanted)

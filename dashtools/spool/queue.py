@@ -107,6 +107,11 @@ class Spool:
         """Final records."""
         return scan.completed(self.files, task_type)
 
+    def is_idle(self) -> bool:
+        """Is there nothing to do: no task pending, no publish or activation half done?"""
+        half_done = any(name.startswith("root~") for name in self.files.names("tmp"))
+        return not half_done and not self.files.names("staging") and next(self.pending(), None) is None
+
     def find(self, task_id: str) -> Entry | None:
         """Where a task is now."""
         for entry in scan.everything(self.files):
