@@ -18,7 +18,17 @@ _WEAK_LENGTH = 3  # a shorter text says too little to be compared
 
 
 def join(groups: Sequence[Group]) -> list[Group]:
-    """Groups of one plate each, by first frame; the strongest readings gather the weaker ones."""
+    """Groups of one plate each, by first frame; the strongest readings gather the weaker ones.
+
+    Repeated until nothing joins: two poor readings may say together what each alone did not.
+    """
+    joined = _joined_once(groups)
+    while len(joined) < len(groups):
+        groups, joined = joined, _joined_once(joined)
+    return joined
+
+
+def _joined_once(groups: Sequence[Group]) -> list[Group]:
     waiting = sorted(groups, key=lambda g: (-g.strength, g.sights[0].frame_index, g.sights[0].box.x1))
     joined: list[Group] = []
     for group in waiting:

@@ -61,6 +61,12 @@ def test_a_reading_with_a_lost_sign_joins_the_full_one() -> None:
     assert len(joined) == 1 and joined[0].vote.text == "IF05TAC"
 
 
+def test_poor_readings_that_agree_only_together_join_the_right_one() -> None:
+    poor = [group(sight(i, 900 - 90 * i, text, 0.9)) for i, text in ((0, "FESTAC"), (9, "F0STAC"), (18, "E0STAC"))]
+    joined = join([*poor, group(sight(40, 500, "IF05TAC", 0.89))])
+    assert len(joined) == 1
+
+
 def test_two_vehicles_at_one_place_are_two_tracks() -> None:
     assert len(join([group(sight(0, 100, "MM11XYL")), group(sight(5, 105, "B310VLV"))])) == 2
 
