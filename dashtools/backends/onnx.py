@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from dashtools.model import Detection
 
 _OVERLAP = 0.45  # IoU above which two boxes are one plate (as measured: platedet, NMS .45)
 _CANDIDATES_MAX = 300  # an untrained or wrong network gives thousands of boxes; suppression is quadratic
+_USUAL_SCORE = 0.25  # platedet's on dashcam footage (measured)
 _QUIET = 4  # ONNX Runtime's severity "fatal": a missing CUDA library is told by session.get_providers()
 
 
@@ -149,15 +151,24 @@ def _cells(rows: int, columns: int, stride: int) -> NDArray[Any]:
 class OnnxBoxesDetector:
     """Our own network: any input size that is a multiple of 32, output `boxes` (n, 5); see ports.Detector.
 
-    A picture is scaled so that its longer side is `long_side_px` at most, and never enlarged.
+    A picture is scaled so that its longer side is `long_side_px` at most, and never enlarged. `usual_score` is the
+    raw score that this network's card recommends as threshold: scores are bent so that it becomes 0.25, the
+    threshold of other detectors, and settings mean the same for all.
     """
 
     def __init__(
-        self, path: Path, *, name: str | None = None, digest: str | None = None, long_side_px: int = 1280
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        digest: str | None = None,
+        long_side_px: int = 960,
+        usual_score: float = 0.25,
     ) -> None:
         self.name = name or path.stem
         self.digest = digest or sha256_of(path)
         self.long_side_px = long_side_px
+        self._bend = math.log(_USUAL_SCORE) / math.log(usual_score)
         self._session = open_session(path)
         self.provider = self._session.get_providers()[0]
         self._input = self._session.get_inputs()[0].name
@@ -169,8 +180,9 @@ class OnnxBoxesDetector:
         tensor, fit = letterbox(picture, _up_to_32(width * scale), _up_to_32(height * scale), enlarge=False)
         (rows,) = self._session.run(["boxes"], {self._input: tensor})
         rows = np.asarray(rows, np.float32).reshape(-1, 5)
-        rows = rows[rows[:, 4] > min_score]
-        return best_of(fit.back(rows[:, :4], width, height), rows[:, 4])
+        scores = rows[:, 4].clip(0, 1) ** self._bend
+        keep = scores > min_score
+        return best_of(fit.back(rows[keep, :4], width, height), scores[keep])
 
 
 def best_of(boxes: NDArray[Any], scores: NDArray[Any]) -> list[Detection]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -69,8 +70,11 @@ class Tools:
         from dashtools.backends.onnx import OnnxBoxesDetector, OnnxHeadsDetector
 
         model = models.find(name)
-        kind = OnnxBoxesDetector if model.kind == "proposer" else OnnxHeadsDetector
-        return kind(model.verified(self.folder), name=model.name, digest=model.sha256)
+        path = model.verified(self.folder)
+        if model.kind != "proposer":
+            return OnnxHeadsDetector(path, name=name, digest=model.sha256)
+        usual_score = json.loads(path.with_suffix(".json").read_bytes())["min_score"]
+        return OnnxBoxesDetector(path, name=name, digest=model.sha256, usual_score=usual_score)
 
 
 def build_tools(settings: Mapping[str, Any], models_folder: Path | None = None) -> Tools:
