@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from dashtools.errors import BadInput, DashtoolsError, OutputRefused
+from dashtools.errors import BadInput, ClaimLost, DashtoolsError, OutputRefused
 from dashtools.files import refusals, sha256_of, sync_folder
 from dashtools.interrupts import uninterrupted
 from dashtools.model import OUT, ChildTask, FileRef, Json, StageResult, Task, with_changes
@@ -70,6 +70,7 @@ def attempt(
     """Runs a claimed task to one of its ends; only signals and a lost claim leave it by an exception."""
     started = time.monotonic()
     out: Path | None = None
+    is_committing = False
     try:
         if claim.problem is not None:
             raise BadInput(claim.problem)
@@ -82,17 +83,21 @@ def attempt(
         final = _final(spool, claim, result, outputs, settings, time.monotonic() - started)
         children = [_placed(child, storage, prefix) for child in result.children]
         with uninterrupted():
+            is_committing = True
             path = spool.commit(claim, final, children=children, rows=_row_lines(result.rows, prefix))
             kept, out = out, None  # committed: from here on nothing may remove it
         _drop_dead_attempts(kept, claim.task)
         return Ending("complete", path, seconds=time.monotonic() - started)
     except BaseException as error:
-        if out is not None:
+        if out is not None and (not is_committing or isinstance(error, ClaimLost)):
             shutil.rmtree(out, ignore_errors=True)
         if not isinstance(error, Exception):
             raise
         with uninterrupted():
-            return _ended_by(spool, claim, _known(error), rules, time.monotonic() - started)
+            ending = _ended_by(spool, claim, _known(error), rules, time.monotonic() - started)
+        if out is not None:  # the claim could still be given back, so its commit does not stand
+            shutil.rmtree(out, ignore_errors=True)
+        return ending
 
 
 def _resolve(inputs: Sequence[FileRef], places: Places) -> dict[str, list[Path]]:

@@ -10,22 +10,23 @@ import contextlib
 import os
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from dashtools.attempt import Builder, Ending, Places, Rules, attempt
-from dashtools.errors import BackendUnavailable, ClaimLost
+from dashtools.errors import BackendUnavailable, ClaimLost, DashtoolsError, OutputRefused, TryLater
 from dashtools.interrupts import uninterrupted
 from dashtools.log import LOGGER
 from dashtools.notices import PUBLISHED, notices
 from dashtools.ports import Progress, Stage
 from dashtools.spool.janitor import Janitor
 from dashtools.spool.layout import Entry
+from dashtools.spool.presence import Presence
 from dashtools.spool.queue import Claim, Spool
 from dashtools.spool.scan import Scanner
-from dashtools.spool.workers import Presence
 
 POLL_S = (2.0, 10.0)  # jittered, so that many workers do not list the share in step
 
@@ -65,23 +66,53 @@ class Worker:
         about = {"task_types": self._types, **plan.about}
         self._presence = Presence(spool.files, spool.me, lease_s=plan.lease_s, about=about)
         self._held: Claim | None = None
+        self._owed: list[Claim] = []
+        self._scanner: Scanner | None = None
+        self._scanned: list[str] = []
+        self._tidied_at = 0.0
         self.unavailable: dict[str, BackendUnavailable] = {}
 
     def run(self, mode: str) -> int:
-        """Works in mode once, drain or watch; the number of tasks that came to an end."""
+        """Works in mode once, drain or watch; the number of tasks that came to an end.
+
+        Watching outlives a share that is away or full; the other modes end with that error.
+        """
         done = 0
         folders = [self._spool.root / name for name in ("tmp", "staging")]
         with self._present(), contextlib.ExitStack() as stack:
             wait = stack.enter_context(notices(folders, PUBLISHED)) if mode == "watch" else None
             while True:
-                self._janitor.round()
-                while self._take(lambda: self._spool.claim(self._scanner())):
-                    done += self._work()
-                    if mode == "once":
-                        return done
+                try:
+                    self._tidy()
+                    while self._take(self._next):
+                        done += self._work()
+                        if mode == "once":
+                            return done
+                        if time.monotonic() - self._tidied_at > POLL_S[1]:
+                            self._tidy()
+                except (TryLater, OutputRefused) as error:
+                    if wait is None:
+                        raise
+                    LOGGER.warning("%s", error)
                 if wait is None:
                     return done
                 wait(random.uniform(*POLL_S))
+
+    def _tidy(self) -> None:
+        """What is due for everybody and for ourselves; also between tasks, for a long queue must not delay it."""
+        self._spool.give_back_unsure()
+        for claim in self._owed[:]:
+            self._give_back(claim, {"event": "interrupted", "message": "given back when the share was well again"})
+            self._owed.remove(claim)
+        for trouble in self._janitor.round().troubled:
+            LOGGER.warning("%s", trouble)
+        self._tidied_at = time.monotonic()
+
+    def _next(self) -> Claim | None:
+        types = [name for name in self._types if name not in self.unavailable]
+        if self._scanner is None or types != self._scanned:
+            self._scanner, self._scanned = self._spool.scanner(types, self._plan.capabilities), types
+        return self._spool.claim(self._scanner)
 
     def run_entries(self, entries: Sequence[Entry]) -> int:
         """Works on these very tasks, as far as they are still ready."""
@@ -97,17 +128,15 @@ class Worker:
         finally:
             with uninterrupted():
                 if self._held is not None:
-                    self._give_back(self._held, {"event": "interrupted", "message": "the worker was told to end"})
-                self._presence.leave()
+                    self._owe(self._held, {"event": "interrupted", "message": "the worker was told to end"})
+                with contextlib.suppress(DashtoolsError):
+                    self._spool.give_back_unsure()
+                self._presence.leave(is_clean=not self._owed and self._spool.unsure is None)
 
     def _take(self, claim: Callable[[], Claim | None]) -> bool:
         with uninterrupted():
             self._held = claim()
         return self._held is not None
-
-    def _scanner(self) -> Scanner:
-        types = [name for name in self._types if name not in self.unavailable]
-        return self._spool.scanner(types, self._plan.capabilities)
 
     def _work(self) -> int:
         """One attempt at the held claim, reported; 0 when the claim was lost or given back at once."""
@@ -123,8 +152,11 @@ class Worker:
         except BackendUnavailable as error:
             self.unavailable[claim.entry.task_type] = error
             LOGGER.error("%s cannot be done here: %s", claim.entry.task_type, error)
-            self._give_back(claim, {"event": "waited", "message": str(error)})
+            self._owe(claim, {"event": "waited", "message": str(error)})
             return 0
+        except (TryLater, OutputRefused) as error:
+            self._owe(claim, {"event": "waited", "message": str(error)})
+            raise
         self._held = None
         self._report(claim, ending)
         return 1
@@ -146,6 +178,14 @@ class Worker:
         if task_type not in self._stages:
             self._stages[task_type] = self._tools[task_type]()
         return self._stages[task_type]
+
+    def _owe(self, claim: Claim, reason: dict[str, Any]) -> None:
+        """Gives a claim back, now or when the share is well again."""
+        try:
+            self._give_back(claim, reason)
+        except (DashtoolsError, OSError) as error:
+            LOGGER.warning("%s could not be given back: %s", claim.path, error)
+            self._owed.append(claim)
 
     def _give_back(self, claim: Claim, reason: dict[str, Any]) -> None:
         self._held = None

@@ -13,6 +13,7 @@ from dashtools.attempt import Rules
 from dashtools.errors import BackendUnavailable, BadInput, InputMissing, TryLater
 from dashtools.interrupts import Stopped, stopping_by_signal
 from dashtools.model import OUT, ChildTask, FileRef, Output, StageResult, Task
+from dashtools.spool.janitor import Janitor, Tidied
 from dashtools.spool.queue import Spool
 from dashtools.worker import Plan, Worker
 
@@ -207,3 +208,43 @@ def test_once_works_on_one_task(spool, nas):
         spool.publish(Task(task_id=f"n{n}", task_type="TOY", video_id="v"))
     work(spool, nas, lambda context: None, mode="once")
     assert sorted(e.state for e in [*spool.pending(), *spool.completed()]) == ["complete", "ready", "ready"]
+
+
+def test_outputs_stay_when_nobody_can_say_whether_the_commit_stands(spool, nas, monkeypatch):
+    rename = spool.files.rename
+
+    def losing(source, target):
+        rename(source, target)
+        if target.startswith("complete/") and ".run~" in source:
+            raise TryLater("the reply was lost, and the share with it")
+
+    monkeypatch.setattr(spool.files, "rename", losing)
+    put(spool)
+    work(spool, nas, make_file)
+    Janitor(spool, lease_s=60, max_failures=3).sweep()
+    record = spool.load(only(spool.completed()))
+    assert record.state == "complete" and (nas / record.outputs[0].path).read_text() == "hello"
+
+
+def test_an_orphan_is_taken_over_while_the_queue_is_long(spool, nas, monkeypatch):
+    monkeypatch.setattr("dashtools.worker.POLL_S", (0.0, 0.0))
+    rounds = []
+    monkeypatch.setattr(Janitor, "round", lambda self: rounds.append(1) or Tidied())
+    for n in range(4):
+        spool.publish(Task(task_id=f"n{n}", task_type="TOY", video_id="v"))
+    work(spool, nas, lambda context: None)
+    assert len(rounds) >= 4
+
+
+def test_a_worker_that_cannot_give_back_leaves_its_record_to_be_judged_by(spool, nas, monkeypatch):
+    def act(context):
+        def away(*_):
+            raise TryLater("away")
+
+        monkeypatch.setattr(spool.files, "rename", away)
+        raise TryLater("away")
+
+    put(spool)
+    with pytest.raises(TryLater):
+        work(spool, nas, act)
+    assert [name for name in spool.files.names("workers") if name.endswith(".json")] == [f"{spool.me.worker}.json"]

@@ -8,6 +8,8 @@ import click
 
 from dashtools.commands._run import Session, common
 
+LOOKS = 9  # in a lease; a single long gap between two looks counts for half a lease only
+
 
 @click.command()
 @common
@@ -24,8 +26,8 @@ def command(session: Session, wait: bool) -> None:
     lease_s = float(rules["lease_seconds"])
     janitor = Janitor(session.spool, lease_s=lease_s, max_failures=int(rules["max_failures"]))
     rounds = [janitor.sweep()]
-    if wait:
-        time.sleep(lease_s)
+    for _ in range(LOOKS if wait else 0):
+        time.sleep(lease_s / (LOOKS - 1))
         rounds.append(janitor.sweep())
     for done in rounds:
         for what, paths in vars(done).items():

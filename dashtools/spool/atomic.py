@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from dashtools.errors import OutputRefused, TryLater
+from dashtools.errors import DashtoolsError, OutputRefused, TaskSystemError, TryLater
 
 REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENAMETOOLONG}
 AWAY = {
@@ -26,23 +27,33 @@ AWAY = {
     errno.ENXIO,
     errno.ENODEV,
 }
+SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EDEADLK, errno.ENOLCK}
 LINKS_MISSING = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 LOST_REPLY = AWAY | {errno.ENOENT}
 
 
 @contextlib.contextmanager
 def translated(path: object) -> Iterator[None]:
-    """Turns errno into our closed list: full and read-only refuse, a share that is away is tried later."""
+    """Turns errno into our closed list; absent and present files stay FileNotFoundError and FileExistsError."""
     try:
         yield
-    except OSError as error:
-        if error.errno in REFUSED:
-            raise OutputRefused(
-                f"{path}: {error.strerror}; free space or mend permissions, work resumes by itself"
-            ) from error
-        if error.errno in AWAY:
-            raise TryLater(f"{path}: {error.strerror}; is the share mounted and reachable?") from error
+    except (FileNotFoundError, FileExistsError):
         raise
+    except OSError as error:
+        raise _in_our_words(path, error) from error
+
+
+def _in_our_words(path: object, error: OSError) -> DashtoolsError:
+    says = f"{path}: {error.strerror}"
+    if error.errno in REFUSED:
+        return OutputRefused(f"{says}; free space or mend permissions, work resumes by itself")
+    if error.errno in AWAY:
+        return TryLater(f"{says}; is the share mounted and reachable? work resumes by itself")
+    if error.errno in SHORT:
+        return TryLater(f"{says}; this host or the server is short of something, it is tried again")
+    if error.errno == errno.EXDEV:
+        return TaskSystemError(f"{says}; all of a spool must lie on one file system: remove the mount inside it")
+    return TaskSystemError(f"{says}; a spool needs ordinary files and folders, dc-doctor share tells what is missing")
 
 
 class Files:
@@ -72,8 +83,13 @@ class Files:
         """A file's bytes."""
         with translated(self.root / path):
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd)
-            with os.fdopen(fd, "rb") as stream:
-                return stream.read()
+            try:
+                parts = []
+                while part := os.read(fd, 1 << 20):
+                    parts.append(part)
+                return b"".join(parts)
+            finally:
+                os.close(fd)
 
     def mtime_ns(self, path: str) -> int:
         """A file's or folder's modification time in server time, by open and fstat (never a cached stat)."""
@@ -84,8 +100,36 @@ class Files:
             finally:
                 os.close(fd)
 
+    def now_ns(self, probe: str) -> int:
+        """The file server's clock: the time it gives a new file."""
+        with translated(self.root / probe):
+            fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=self._fd)
+            try:
+                return os.fstat(fd).st_mtime_ns
+            finally:
+                os.close(fd)
+                self.unlink(probe)
+
+    def is_lock_free(self, path: str) -> bool | None:
+        """Could the lock on a file be taken? None when there is no such file; it is never made."""
+        with translated(self.root / path):
+            try:
+                fd = os.open(path, os.O_RDWR | os.O_CLOEXEC, dir_fd=self._fd)
+            except FileNotFoundError:
+                return None
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except OSError:
+                return False
+            finally:
+                os.close(fd)
+
     def write(self, path: str, content: bytes) -> None:
-        """A new file with this content, on disk when this returns; a failed write leaves nothing."""
+        """A new file with this content, on disk when this returns; a failed write leaves nothing.
+
+        Killed in between it leaves a torn file: what others read must be written in tmp/ and renamed, or be staged.
+        """
         with translated(self.root / path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             try:
@@ -94,14 +138,24 @@ class Files:
                 self.mkdirs(os.path.dirname(path))
                 fd = os.open(path, flags, 0o644, dir_fd=self._fd)
             try:
-                with os.fdopen(fd, "wb") as stream:
-                    stream.write(content)
-                    stream.flush()
-                    os.fsync(stream.fileno())
+                self._fill(fd, content)
             except OSError:
                 with contextlib.suppress(OSError):
                     os.unlink(path, dir_fd=self._fd)
                 raise
+
+    @staticmethod
+    def _fill(fd: int, content: bytes) -> None:
+        try:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(fd, rest) :]
+            os.fsync(fd)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+            raise
+        os.close(fd)  # says EDQUOT or EIO on NFS: no success without it
 
     def rename(self, source: str, target: str) -> None:
         """Moves a file; FileNotFoundError when the source is gone and the target did not appear.
@@ -128,9 +182,11 @@ class Files:
             raise TryLater(f"{self.root / target}: its folder vanishes again and again")
 
     def link(self, source: str, target: str) -> bool:
-        """True for the one caller who made `target`; the content is whole at once.
+        """True for the one caller who made `target`, whose content is that of `source` and whole at once.
 
-        Where the file system has no links, O_EXCL decides and the content follows.
+        An answer "it exists" may be our own success whose reply was lost: the content tells, so it must name its
+        writer. Where the file system has no links, a folder that holds the content is renamed: a folder never
+        replaces a folder that holds something. FileNotFoundError when the source is gone.
         """
         with translated(self.root / target):
             for _ in range(2):
@@ -138,18 +194,45 @@ class Files:
                     os.link(source, target, src_dir_fd=self._fd, dst_dir_fd=self._fd)
                     return True
                 except FileExistsError:
-                    return False
+                    return self.linked(target) == self.read(source)
                 except FileNotFoundError:
                     self.mkdirs(os.path.dirname(target))
                 except OSError as error:
                     if error.errno not in LINKS_MISSING:
                         raise
                     break
-            try:
-                self.write(target, self.read(source))
-                return True
-            except FileExistsError:
-                return False
+            return self._link_by_folder(source, target)
+
+    def _link_by_folder(self, source: str, target: str) -> bool:
+        folder = f"{source}~link"
+        content = self.read(source)
+        for name in self.names(folder):
+            self.unlink(f"{folder}/{name}")
+        self.write(f"{folder}/content", content)
+        self.mkdirs(os.path.dirname(target))
+        try:
+            os.rename(folder, target, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+            return True
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, *LOST_REPLY):
+                raise
+            if os.path.basename(target) not in self.names(os.path.dirname(target)):
+                raise
+        is_ours = self.linked(target) == content
+        self.unlink(f"{folder}/content")
+        self.rmdir(folder)
+        return is_ours
+
+    def linked(self, target: str) -> bytes | None:
+        """The content that `link` gave a name; None when nobody made it."""
+        try:
+            return self.read(target)
+        except (FileNotFoundError, TaskSystemError):  # a folder, where links are missing
+            pass
+        try:
+            return self.read(f"{target}/content")
+        except (FileNotFoundError, TaskSystemError):
+            return None
 
     def mkdirs(self, folder: str) -> None:
         """A folder and its parents below the root."""
@@ -172,6 +255,15 @@ class Files:
         """Removes a file that may already be gone."""
         with translated(self.root / path), contextlib.suppress(FileNotFoundError):
             os.unlink(path, dir_fd=self._fd)
+
+    def remove(self, path: str) -> None:
+        """Removes a file, or a folder that holds files only."""
+        try:
+            self.unlink(path)
+        except (TaskSystemError, OutputRefused):  # EISDIR, EPERM: a folder
+            for name in self.names(path):
+                self.unlink(f"{path}/{name}")
+            self.rmdir(path)
 
     def sync_folder(self, folder: str) -> None:
         """Makes renames into a folder survive a power cut (a no-op on most network file systems)."""

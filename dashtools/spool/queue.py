@@ -11,6 +11,7 @@ Order of a task's life and why it cannot be lost or doubled:
 
 from __future__ import annotations
 
+import contextlib
 import random
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,16 +22,17 @@ from typing import Any
 
 import orjson
 
-from dashtools.errors import BadInput, ClaimLost, DashtoolsError, TaskSystemError, TryLater
+from dashtools.errors import BadInput, ClaimLost, DashtoolsError, OutputRefused, TaskSystemError, TryLater
 from dashtools.model import ChildTask, Json, Task, with_changes
 from dashtools.spool import layout, scan
 from dashtools.spool import task as tasks
 from dashtools.spool.atomic import Files
 from dashtools.spool.layout import Entry
+from dashtools.spool.ledger import ROOT, Ledger, known_path
+from dashtools.spool.staging import Staging
 from dashtools.spool.workers import Identity
 from dashtools.times import from_seconds, to_text, utc_now
 
-MANIFEST = "MANIFEST"
 BACKOFF_CAP_S = 3600.0
 
 
@@ -50,6 +52,9 @@ class Spool:
 
     def __init__(self, root: Path, files: Files, uuid_text: str, me: Identity) -> None:
         self.root, self.files, self.uuid, self.me = root, files, uuid_text, me
+        self._ledger, self._staging = Ledger(files, me.worker), Staging(files)
+        self.unsure: Entry | None = None
+        """A claim whose outcome an error of the share hid."""
 
     @staticmethod
     def create(root: Path) -> None:
@@ -65,8 +70,11 @@ class Spool:
                 raise TaskSystemError(f"{root} holds {strangers[0]!r}; a spool needs a folder of its own")
             for folder in layout.TOP_FOLDERS:
                 files.mkdirs(folder)
-            content = orjson.dumps({"layout": layout.LAYOUT_VERSION, "uuid": str(uuid.uuid4())})
-            files.replace("VERSION", content, "tmp/VERSION~new")
+            made = str(uuid.uuid4())
+            content = orjson.dumps({"layout": layout.LAYOUT_VERSION, "uuid": made})
+            files.write(f"tmp/VERSION~{made}", content)
+            files.link(f"tmp/VERSION~{made}", "VERSION")  # two who do this at once make one spool
+            files.unlink(f"tmp/VERSION~{made}")
             files.sync_folder(".")
         finally:
             files.close()
@@ -80,7 +88,10 @@ class Spool:
             )
         files = Files(root)
         try:
-            version = orjson.loads(files.read("VERSION"))
+            content = files.linked("VERSION")
+            if content is None:
+                raise FileNotFoundError
+            version = orjson.loads(content)
         except FileNotFoundError:
             files.close()
             raise TryLater(
@@ -121,26 +132,19 @@ class Spool:
 
     def load(self, entry: Entry) -> Task:
         """The task in a file; FileNotFoundError when it moved on meanwhile."""
-        return tasks.from_bytes(self.files.read(entry.path))
+        task = tasks.from_bytes(self.files.read(entry.path))
+        return tasks.reopened(task) if entry.is_pending else task
 
     def now(self) -> datetime:
         """The file server's clock, so that hosts with wrong clocks agree about `not before`."""
-        probe = f"tmp/clock~{self.me.worker}~{uuid.uuid4().hex[:8]}"
-        self.files.write(probe, b"")
-        try:
-            return from_seconds(self.files.mtime_ns(probe) / 1e9)
-        finally:
-            self.files.unlink(probe)
+        return from_seconds(self.files.now_ns(f"tmp/clock~{self.me.worker}~{uuid.uuid4().hex[:8]}") / 1e9)
 
     # -- publishing ----------------------------------------------------------------------------------------------
 
     def publish(self, task: Task) -> Path | None:
-        """Publishes a root task once for ever; None when its id is known already.
-
-        `known/<hh>/<id>` is a link to the finished file: whoever makes it wins. The winner's own file is then renamed
-        into pending/; if it dies in between, a janitor finds the file in tmp/ and finishes (or drops a loser's).
-        """
+        """Publishes a root task once for ever; None when its id is known already."""
         created = utc_now()
+        marker = known_path(task.task_id)
         task = with_changes(
             task,
             state="pending",
@@ -148,22 +152,8 @@ class Spool:
             history=(*task.history, {"event": "published", "at": to_text(created), "by": self.me.worker}),
         )
         key = layout.make_key(created, task.task_id)
-        target = self._ready_path(task, key)
-        self.files.mkdirs(f"known/{known_bucket(task.task_id)}")
-        if task.task_id in self.files.names(f"known/{known_bucket(task.task_id)}"):
-            return None
-        scratch = f"tmp/root~{key}~{self.me.worker}"
-        self.files.write(scratch, tasks.to_bytes(task))
-        if not self.files.link(scratch, known_path(task.task_id)):
-            self.files.unlink(scratch)
-            return None
-        self.files.rename(scratch, target)
-        self.files.sync_folder(target.rpartition("/")[0])
-        return self.root / target
-
-    def _ready_path(self, task: Task, key: str) -> str:
-        folder = layout.pending_folder(task.task_type, tasks.requirement(task), task.priority, key)
-        return f"{folder}/{layout.ready_name(key, task.attempt, task.failures)}"
+        target = self._ledger.publish(ROOT, tasks.to_bytes(task), key, marker, tasks.ready_path(task, key))
+        return None if target is None else self.root / target
 
     # -- claiming ------------------------------------------------------------------------------------------------
 
@@ -184,12 +174,25 @@ class Spool:
         attempt = entry.attempt + 1
         folder = entry.path.rpartition("/")[0]
         path = f"{folder}/{layout.claimed_name(entry.key, attempt, entry.failures, self.me.worker)}"
+        owned = replace(entry, path=path, attempt=attempt, state="claimed", worker=self.me.worker)
+        self.unsure = owned
         try:
             self.files.rename(entry.path, path)
+            claim = self._opened(owned)
         except FileNotFoundError:
-            return None
-        owned = replace(entry, path=path, attempt=attempt, state="claimed", worker=self.me.worker)
-        return self._opened(owned)
+            claim = None  # another was faster, or took it for the claim of a dead worker
+        self.unsure = None
+        return claim
+
+    def give_back_unsure(self) -> None:
+        """Gives back a task that a failed claim may have got: its reply was lost, or it could not be read."""
+        if self.unsure is None:
+            return
+        entry = self.unsure
+        folder = entry.path.rpartition("/")[0]
+        with contextlib.suppress(FileNotFoundError):  # it never was ours
+            self.files.rename(entry.path, f"{folder}/{layout.ready_name(entry.key, entry.attempt, entry.failures)}")
+        self.unsure = None
 
     def _opened(self, owned: Entry) -> Claim:
         problem = None
@@ -215,122 +218,92 @@ class Spool:
         children: Sequence[ChildTask] = (),
         rows: bytes = b"",
     ) -> Path:
-        """Completes a claim and publishes its children and rows; ClaimLost when another took it over."""
+        """Completes a claim and publishes its children and rows; ClaimLost when another took it over.
+
+        After any other error it is not known whether the commit stands: only a `release` that succeeds says no.
+        """
         key, attempt = claim.entry.key, claim.entry.attempt
         folder = layout.staging_folder(key, attempt)
         target = layout.complete_path(claim.entry.task_type, key, attempt, failed=final.error is not None)
-        self._stage(folder, claim, final, children, rows)
+        made = [tasks.child_task(claim.task, wish, index) for index, wish in enumerate(children)]
+        try:
+            self._staging.fill(folder, final, made, rows)
+        except (DashtoolsError, OSError):
+            self._discard_quietly(folder)
+            raise
         try:
             self.files.rename(claim.path, target)
         except FileNotFoundError:
-            self.discard_staging(folder)
+            self._discard_quietly(folder)
             raise ClaimLost(f"{claim.path} was taken over; this attempt's work is dropped") from None
         try:
-            self.files.sync_folder(target.rpartition("/")[0])
             self.activate(folder, target)
         except (DashtoolsError, OSError):
             return self.root / target  # the commit stands; a janitor finishes when the share is well again
         return self.root / target
 
-    def _stage(self, folder: str, claim: Claim, final: Task, children: Sequence[ChildTask], rows: bytes) -> None:
-        self.discard_staging(folder)
-        self.files.mkdirs(folder)
-        origin = {"claim": claim.path, "worker": self.me.worker}
-        self.files.write(f"{folder}/ORIGIN", orjson.dumps(origin))
-        names = ["final.json"]
-        for index, wish in enumerate(children):
-            child = tasks.child_task(claim.task, wish, index)
-            names.append(f"child-{index:04d}.json")
-            self.files.write(f"{folder}/{names[-1]}", tasks.to_bytes(child))
-        if rows:
-            names.append("rows.jsonl")
-            self.files.write(f"{folder}/rows.jsonl", rows)
-        self.files.write(f"{folder}/final.json", tasks.to_bytes(final))
-        self.files.write(f"{folder}/{MANIFEST}", orjson.dumps({"files": names, **origin}))
-        self.files.sync_folder(folder)
+    def _discard_quietly(self, folder: str) -> None:
+        with contextlib.suppress(DashtoolsError, OSError):  # else a janitor does it
+            self._staging.discard(folder)
 
     def activate(self, folder: str, complete: str) -> None:
         """Brings a committed attempt's children, rows and record to their places; may be repeated by anyone."""
-        key, attempt = layout.parse_staging(folder.rpartition("/")[2]) or ("", 0)
-        leaf = complete.rpartition("/")[0]
-        touched = {leaf}
-        for name in sorted(self.files.names(folder)):
-            if name.startswith("child-"):
-                touched.add(self._activate_child(f"{folder}/{name}", key))
-        names = self.files.names(folder)
-        if "rows.jsonl" in names:
-            self._move(f"{folder}/rows.jsonl", f"{leaf}/{key}.a{attempt:02d}.rows.jsonl")
-        if attempt > 1:
-            self._drop_older_rows(leaf, key, attempt)
-        for place in sorted(touched):
-            self.files.sync_folder(place)
-        if "final.json" in names:
-            self._move(f"{folder}/final.json", complete)
-            self.files.sync_folder(leaf)
-        self.discard_staging(folder)
-
-    def _activate_child(self, staged: str, parent_key: str) -> str:
-        try:
-            child = tasks.from_bytes(self.files.read(staged))
-        except FileNotFoundError:
-            return ""
-        target = self._ready_path(child, layout.child_key(parent_key, child.task_id))
-        self._move(staged, target)
-        return target.rpartition("/")[0]
-
-    def _move(self, source: str, target: str) -> None:
-        try:
-            self.files.rename(source, target)
-        except FileNotFoundError:
-            return  # another janitor was faster
-
-    def _drop_older_rows(self, leaf: str, key: str, attempt: int) -> None:
-        mine = f"{key}.a{attempt:02d}.rows.jsonl"
-        for name in self.files.names(leaf):
-            if name.startswith(f"{key}.a") and name.endswith(".rows.jsonl") and name != mine:
-                self.files.unlink(f"{leaf}/{name}")
+        self._staging.activate(folder, complete)
 
     def discard_staging(self, folder: str) -> None:
-        """Removes a staging folder; MANIFEST first, so that no half of it looks whole."""
-        names = self.files.names(folder)
-        for name in sorted(names, key=lambda n: (n != MANIFEST, n == "ORIGIN", n)):
-            self.files.unlink(f"{folder}/{name}")
-        self.files.rmdir(folder)
+        """Removes what an attempt staged that can no longer be committed."""
+        self._staging.discard(folder)
 
     def release(self, claim: Claim, *, reason: Json, failures: int = 0, delay_s: float = 0.0) -> Path:
-        """Gives a claim back: `failures` more against its maximum, ready after `delay_s` of server time."""
+        """Gives a claim back: `failures` more against its maximum, ready after `delay_s` of server time.
+
+        A full disk does not hinder it: the reason is then not kept, and the delay may be dropped.
+        """
         entry = claim.entry
-        self.note_attempt(entry, {**reason, "worker": self.me.worker})
         count = entry.failures + failures
-        if delay_s > 0:
-            target = layout.delayed_path(entry, self.now() + timedelta(seconds=delay_s), count)
-        else:
-            folder = claim.path.rpartition("/")[0]
-            target = f"{folder}/{layout.ready_name(entry.key, entry.attempt, count)}"
+        with contextlib.suppress(OutputRefused):
+            self.note_attempt(entry, {**reason, "worker": self.me.worker})
+        folder = claim.path.rpartition("/")[0]
+        target = f"{folder}/{layout.ready_name(entry.key, entry.attempt, count)}"
         try:
-            self.files.rename(claim.path, target)
+            if delay_s > 0:
+                target = self._delay(claim, delay_s, count) or target
+            if "/delayed/" not in target:
+                self.files.rename(claim.path, target)
         except FileNotFoundError:
             raise ClaimLost(f"{claim.path} was taken over") from None
         return self.root / target
+
+    def _delay(self, claim: Claim, delay_s: float, count: int) -> str | None:
+        try:
+            now = self.now()
+        except OutputRefused:
+            now = utc_now()
+        target = layout.delayed_path(claim.entry, now + timedelta(seconds=delay_s), count)
+        try:
+            self.files.rename(claim.path, target)
+        except OutputRefused:
+            return None  # no room for the folder of the delayed
+        return target
 
     def note_attempt(self, entry: Entry, reason: Json) -> None:
         """Writes why an attempt ended without a commit, once."""
         path = f"attempts/{entry.key}.a{entry.attempt:02d}.json"
         content = orjson.dumps({"at": to_text(utc_now()), **reason}, option=orjson.OPT_INDENT_2)
-        try:
+        with contextlib.suppress(FileExistsError):
             self.files.write(path, content)
-        except FileExistsError:
-            return
 
     def attempts(self, entry: Entry) -> list[Json]:
         """Why earlier attempts of a task ended, oldest first."""
         found = []
         for number in range(1, entry.attempt + 1):
             try:
-                content = self.files.read(f"attempts/{entry.key}.a{number:02d}.json")
+                content = orjson.loads(self.files.read(f"attempts/{entry.key}.a{number:02d}.json"))
             except FileNotFoundError:
                 continue
-            found.append({"attempt": number, **orjson.loads(content)})
+            except orjson.JSONDecodeError:
+                content = {"event": "unknown", "message": "its note was cut short by a crash"}
+            found.append({"attempt": number, **content})
         return found
 
     # -- bringing back -------------------------------------------------------------------------------------------
@@ -338,32 +311,27 @@ class Spool:
     def requeue(self, entry: Entry, *, priority: int | None = None) -> Path | None:
         """A completed task back in pending/ as a new attempt, its history kept; None when it moved meanwhile.
 
-        The record is first claimed like any task (a name of ours), rewritten, then released: dead in between, the
-        takeover of orphans finishes it, for a worker understands a record that still carries its completion.
+        The record is moved as it is, in one rename: a second step, written onto a name that a janitor may have taken
+        over meanwhile, would make the task two. Whoever claims it moves the completion into its history.
         """
         staged = layout.staging_folder(entry.key, entry.attempt)
         if staged.partition("/")[2] in self.files.names("staging"):
             self.activate(staged, entry.path)
         try:
-            done = self.load(entry)
-        except (FileNotFoundError, BadInput):
-            done = None
-        task = None if done is None else tasks.reopened(done)
-        level = task.priority if priority is None and task is not None else priority if priority is not None else 5
-        requirement = "any" if task is None else tasks.requirement(task)
-        folder = layout.pending_folder(entry.task_type, requirement, level, entry.key)
-        mine = f"{folder}/{layout.claimed_name(entry.key, entry.attempt, 0, self.me.worker)}"
-        try:
-            self.files.rename(entry.path, mine)
+            task = self.load(entry)
         except FileNotFoundError:
             return None
-        if task is not None:
-            task = with_changes(task, priority=level, failures=0)
-            self.files.replace(mine, tasks.to_bytes(task), f"tmp/requeue~{entry.key}~{self.me.worker}")
-        self.files.unlink(layout.rows_path(entry.task_type, entry.key, entry.attempt))
+        except BadInput:
+            task = Task(entry.task_id, entry.task_type, "")
+        level = task.priority if priority is None else priority
+        folder = layout.pending_folder(entry.task_type, tasks.requirement(task), level, entry.key)
         target = f"{folder}/{layout.ready_name(entry.key, entry.attempt, 0)}"
-        self.files.rename(mine, target)
+        try:
+            self.files.rename(entry.path, target)
+        except FileNotFoundError:
+            return None
         self.files.sync_folder(folder)
+        self.files.unlink(layout.rows_path(entry.task_type, entry.key, entry.attempt))
         return self.root / target
 
     def reprioritize(self, entry: Entry, priority: int) -> Path | None:
@@ -375,16 +343,6 @@ class Spool:
         except FileNotFoundError:
             return None
         return self.root / target
-
-
-def known_bucket(task_id: str) -> str:
-    """The two characters that spread the ledger of root tasks."""
-    return f"{task_id[:2]:_<2}"
-
-
-def known_path(task_id: str) -> str:
-    """The ledger entry of a root task."""
-    return f"known/{known_bucket(task_id)}/{task_id}"
 
 
 def backoff_s(base_s: float, failures: int, key: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -59,8 +60,8 @@ def _entries(files: Files, folder: str) -> Iterator[Entry]:
 class Scanner:
     """The next ready tasks for one worker, best first, at a cost that does not grow with the queue.
 
-    Each look lists the priority folders anew, so that an urgent task is seen at once; within a priority only the
-    oldest minute is listed, and that listing serves until it is used up or 5 s old.
+    Keep it from claim to claim. Each look lists the priority folders anew, so that an urgent task is seen at once; the
+    minutes of a priority and the names of its oldest minute are listed once and serve until used up or 5 s old.
     """
 
     def __init__(
@@ -71,42 +72,80 @@ class Scanner:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._files, self._types, self._capabilities, self._clock = files, task_types, capabilities, clock
-        self._bucket = ""
-        self._names: list[Entry] = []
-        self._listed_at = 0.0
+        self._tops: list[tuple[int, str]] = []
+        self._buckets: list[str] = []
+        self._names: list[str] = []
+        self._bucket, self._level = "", (10, 0)
+        self._looked_at: set[str] = set()
+        self._listed_at = -math.inf
 
     def next(self) -> Entry | None:
         """A ready task to try; None when there is none. A task that was claimed by another comes no second time."""
-        for bucket in self._buckets():
-            if bucket != self._bucket or self._clock() - self._listed_at > LISTING_LIFE_S or not self._names:
-                self._fill(bucket)
-            if self._names:
-                return self._names.pop()
-        return None
+        is_fresh = self._clock() - self._listed_at > LISTING_LIFE_S or self._is_passed()
+        if is_fresh:
+            self._look()
+        entry = self._pop()
+        if entry is None and not is_fresh:
+            self._look()
+            entry = self._pop()
+        return entry
 
     def forget(self) -> None:
-        """Drops the cached listing."""
-        self._bucket, self._names = "", []
+        """Drops the cached listings."""
+        self._listed_at = -math.inf
+
+    def _pop(self) -> Entry | None:
+        while True:
+            while self._names:
+                name = self._names.pop()
+                entry = layout.parse(f"{self._bucket}/{name}") if name.endswith(".json") else None
+                if entry is not None:
+                    return entry
+            if not self._buckets:
+                return None
+            self._fill(self._buckets.pop())
 
     def _fill(self, bucket: str) -> None:
-        entries = [entry for entry in _entries(self._files, bucket) if entry.state == "ready"]
-        self._bucket, self._names, self._listed_at = bucket, entries[::-1], self._clock()
-        if not entries:
-            self._files.rmdir(bucket)  # fails while anything, a claim for instance, is in it
+        names = self._files.names(bucket)
+        self._bucket, self._names = bucket, sorted(names, reverse=True)
+        if not names:
+            self._files.rmdir(bucket)  # a publisher who comes now makes it again
 
-    def _buckets(self) -> Iterator[str]:
-        """Minute folders by priority, then the worker's order of types, then age."""
-        tops: list[tuple[int, int, str]] = []
+    def _look(self) -> None:
+        """Lists what may be claimed: the minutes of the best priority that has any, oldest first."""
+        self._listed_at = self._clock()
+        self._names, self._buckets, self._level, self._looked_at = [], [], (10, 0), set()
+        self._tops = list(self._served())
+        levels: dict[tuple[int, int], list[str]] = {}
+        for order, base in self._tops:
+            for priority in self._files.names(base):
+                if priority.isdigit():
+                    levels.setdefault((int(priority), order), []).append(f"{base}/{priority}")
+        for level in sorted(levels):
+            minutes = [(minute, top) for top in levels[level] for minute in self._files.names(top)]
+            self._buckets = [f"{top}/{minute}" for minute, top in sorted(minutes, reverse=True)]
+            self._level = level
+            self._looked_at.update(self._buckets)
+            while self._buckets and not self._names:
+                self._fill(self._buckets.pop())
+                self._names = [name for name in self._names if name.endswith(".json")]
+            if self._names:
+                return
+
+    def _served(self) -> Iterator[tuple[int, str]]:
+        """The requirement folders that this device may serve, with the place of their type in its order."""
         for order, task_type in enumerate(self._types):
             for requirement in self._files.names(f"pending/{task_type}"):
-                if not layout.is_served(requirement, self._capabilities):
+                if layout.is_served(requirement, self._capabilities):
+                    yield order, f"pending/{task_type}/{requirement}"
+
+    def _is_passed(self) -> bool:
+        """Is there a new minute in a folder of a better priority than the one at hand?"""
+        for order, base in self._tops:
+            for priority in self._files.names(base):
+                if not priority.isdigit() or (int(priority), order) >= self._level:
                     continue
-                base = f"pending/{task_type}/{requirement}"
-                tops += [(int(p), order, f"{base}/{p}") for p in self._files.names(base) if p.isdigit()]
-        same: dict[tuple[int, int], list[str]] = {}
-        for priority, order, top in tops:
-            same.setdefault((priority, order), []).append(top)
-        for level in sorted(same):
-            minutes = [(minute, top) for top in same[level] for minute in self._files.names(top)]
-            for minute, top in sorted(minutes):
-                yield f"{top}/{minute}"
+                folder = f"{base}/{priority}"
+                if any(f"{folder}/{minute}" not in self._looked_at for minute in self._files.names(folder)):
+                    return True
+        return False

@@ -89,3 +89,9 @@ def reopened(task: Task) -> Task:
 def requirement(task: Task) -> str:
     """The requirement directory of a task."""
     return layout.requirement_of(task.device_capabilities_required)
+
+
+def ready_path(task: Task, key: str) -> str:
+    """Where a task waits; BadInput when its priority or capabilities give no place."""
+    folder = layout.pending_folder(task.task_type, requirement(task), task.priority, key)
+    return f"{folder}/{layout.ready_name(key, task.attempt, task.failures)}"

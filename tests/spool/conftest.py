@@ -41,7 +41,7 @@ def other(root: Path) -> Iterator[Spool]:
 def dead_identity() -> Identity:
     """A process of this host whose pid cannot exist (beyond pid_max of proc(5))."""
     me, number = Identity.mine(), next(_numbers)
-    return replace(me, worker=f"{me.host}~{me.boot[:8]}~{2**22 + number}~1~dead", pid=2**22 + number, start="1")
+    return replace(me, worker=f"{me.host}~{me.world}~{2**22 + number}~1~dead", pid=2**22 + number, start="1")
 
 
 @pytest.fixture

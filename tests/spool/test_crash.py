@@ -57,7 +57,7 @@ def crashing_spool(root, at: int) -> Spool:
     whole = Spool.open(root)
     whole.files.close()
     me = Identity.mine()
-    dead = replace(me, worker=f"{me.host}~{me.boot[:8]}~4194999~1~dead", pid=4194999, start="1")
+    dead = replace(me, worker=f"{me.host}~{me.world}~4194999~1~dead", pid=4194999, start="1")
     (root / "workers" / f"{dead.worker}.json").write_bytes(orjson.dumps({**dead.to_json(), "beat": 1}))
     return Spool(root, CrashingFiles(root, at), whole.uuid, dead)
 
@@ -113,7 +113,7 @@ def test_a_crash_at_any_step_loses_and_doubles_nothing(tmp_path, at):
     assert sorted(children) == sorted(expected_children())
     assert len(list(root.glob("complete/**/*.rows.jsonl"))) == 1
     assert spool.files.names("staging") == []
-    assert [name for name in spool.files.names("tmp") if name.startswith("root~")] == []
+    assert [name for name in spool.files.names("tmp") if name.startswith("once~")] == []
     assert [name for name in spool.files.names("workers") if "dead" in name] == []
 
 

@@ -1,0 +1,100 @@
+"""What an attempt publishes: staged before its commit, brought to its places after it.
+
+    staging/<key>.aNN/child-0000.json …  rows.jsonl  final.json
+
+Whether an attempt was committed is never read from this folder: its record lies in complete/ or it does not. So a torn
+file here means nothing, and a folder whose claim is gone and whose record is not there can never matter again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dashtools.model import Task
+from dashtools.spool import layout
+from dashtools.spool import task as tasks
+from dashtools.spool.atomic import Files
+
+FINAL = "final.json"
+ROWS = "rows.jsonl"
+
+
+class Staging:
+    """The staging folders of one spool."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def fill(self, folder: str, final: Task, children: Sequence[Task], rows: bytes) -> None:
+        """Everything that will be published, on disk when this returns; BadInput for a child that has no place."""
+        self.discard(folder)
+        key = final_key(folder)
+        for child in children:
+            tasks.ready_path(child, layout.child_key(key, child.task_id))
+        self._files.mkdirs(folder)
+        for index, child in enumerate(children):
+            self._files.write(f"{folder}/child-{index:04d}.json", tasks.to_bytes(child))
+        if rows:
+            self._files.write(f"{folder}/{ROWS}", rows)
+        self._files.write(f"{folder}/{FINAL}", tasks.to_bytes(final))
+        self._files.sync_folder(folder)
+        self._files.sync_folder("staging")
+
+    def activate(self, folder: str, complete: str) -> None:
+        """Brings a committed attempt's children, rows and record to their places; may be repeated by anyone.
+
+        The record comes last: while it is still the claimed file, a reader knows that rows may be missing. Each source
+        is unique and consumed, so that two who do this at once publish nothing twice.
+        """
+        key, attempt = layout.parse_staging(folder.rpartition("/")[2]) or ("", 0)
+        leaf = complete.rpartition("/")[0]
+        names = sorted(self._files.names(folder))
+        children = [name for name in names if name.startswith("child-")]
+        if children:
+            self._files.sync_folder(leaf)  # a power cut must not undo the commit and keep a child
+        touched = {self._activate_child(f"{folder}/{name}", key) for name in children}
+        if ROWS in names:
+            self._move(f"{folder}/{ROWS}", f"{leaf}/{key}.a{attempt:02d}.rows.jsonl")
+        if attempt > 1:
+            self._drop_older_rows(leaf, key, attempt)
+        for place in sorted(touched - {""}):
+            self._files.sync_folder(place)
+        if FINAL in names:
+            self._move(f"{folder}/{FINAL}", complete)
+        self._files.sync_folder(leaf)
+        self.discard(folder)
+
+    def discard(self, folder: str) -> None:
+        """Removes a staging folder."""
+        for name in sorted(self._files.names(folder)):
+            self._files.unlink(f"{folder}/{name}")
+        self._files.rmdir(folder)
+
+    def _activate_child(self, staged: str, parent_key: str) -> str:
+        try:
+            child = tasks.from_bytes(self._files.read(staged))
+        except FileNotFoundError:
+            return ""
+        target = tasks.ready_path(child, layout.child_key(parent_key, child.task_id))
+        self._move(staged, target)
+        return target.rpartition("/")[0]
+
+    def _move(self, source: str, target: str) -> None:
+        try:
+            self._files.rename(source, target)
+        except FileNotFoundError:
+            return  # another janitor was faster
+
+    def _drop_older_rows(self, leaf: str, key: str, attempt: int) -> None:
+        """Removes rows of earlier attempts; never of later ones, for this may be a janitor that slept long."""
+        for name in self._files.names(leaf):
+            if not name.startswith(f"{key}.a") or not name.endswith(".rows.jsonl"):
+                continue
+            number = name[len(key) + 2 :].partition(".")[0]
+            if number.isdigit() and int(number) < attempt:
+                self._files.unlink(f"{leaf}/{name}")
+
+
+def final_key(folder: str) -> str:
+    """The key of a staging folder."""
+    return (layout.parse_staging(folder.rpartition("/")[2]) or ("", 0))[0]
