@@ -89,7 +89,9 @@ class House:
         connection = sqlite3.connect(self.dc("index", "path").strip())
         found = {}
         for table in ("videos", "fixes", "filtering", "tracks", "sightings", "reads", "plates", "trips"):
-            lines = [str(row) for row in connection.execute(f"SELECT * FROM {table}")]
+            names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            wanted = ", ".join(name for name in names if name != "record")  # a hash of the record's file name
+            lines = [str(row) for row in connection.execute(f"SELECT {wanted} FROM {table}")]
             found[table] = sorted(without_attempt(line) for line in lines)
         return found
 
