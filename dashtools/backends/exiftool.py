@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from dashtools.backends.nmea import name_clock_ms
+from dashtools.backends.clip_clock import video_times
 from dashtools.geodesy import is_plausible
 from dashtools.model import Fix, Track
 from dashtools.ports import ClipFacts
@@ -36,6 +36,7 @@ class ExiftoolGps:
     """The fixes that ExifTool finds in a clip; see ports.GpsReader. Void slots are not among them."""
 
     name = "exiftool"
+    is_fallback = True
 
     def __init__(self, program: str = "exiftool", *, timeout_s: float = TIMEOUT_S) -> None:
         self.program = program
@@ -139,30 +140,13 @@ def _times(samples: list[Tags], path: Path, facts: ClipFacts) -> tuple[list[int]
     if any(stamp is None for stamp in stamps):
         return [1000 * k for k in range(len(samples))], "times are counted, one fix a second from the clip's start"
     stamps_ms = [round(stamp.timestamp() * 1000) for stamp in stamps if stamp]
-    start_ms, note = _start_ms(min(stamps_ms), path, facts), None
-    if start_ms is None:
-        # a receiver without a fix is mostly one that has just been switched on: the end of a clip is the safer anchor
-        spare_ms = 1000 * facts.duration_s - 1000 - (max(stamps_ms) - min(stamps_ms))
-        start_ms = min(stamps_ms) - max(0, round(spare_ms / 1000) * 1000)
-        note = "the clip's start is not known: it is taken to end at the last fix"
-    return [max(0, stamp_ms - start_ms) for stamp_ms in stamps_ms], note
+    return video_times(stamps_ms, path.stem, facts.duration_s)
 
 
 def _sample_ms(tags: Tags) -> int:
     """A sample's time; samples that share one payload are spread over its duration."""
     share = tags["copy"] / max(1, tags["copies"])
     return round(1000 * ((_number(tags, "SampleTime") or 0.0) + share * (_number(tags, "SampleDuration") or 0.0)))
-
-
-def _start_ms(first_ms: int, path: Path, facts: ClipFacts) -> int | None:
-    """The clip's start on the receiver's clock, from the name's local time with its zone rounded away."""
-    name_ms = name_clock_ms(path.stem)
-    if name_ms is None:
-        return None
-    lead = first_ms - name_ms
-    zone = round((lead - min(lead % 900_000, 1000 * facts.duration_s)) / 900_000) * 900_000
-    within = -2000 <= lead - zone <= 1000 * facts.duration_s + 2000
-    return min(name_ms + zone, first_ms) if within and abs(zone) <= 14 * 3_600_000 else None
 
 
 def _fix(tags: Tags, t_ms: int, speed_divisor: float) -> Fix | None:

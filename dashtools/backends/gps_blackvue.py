@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dashtools.backends.boxes import first, walk
-from dashtools.backends.nmea import name_clock_ms, parse, timed
+from dashtools.backends.nmea import name_clock_ms, read_log, timed
 from dashtools.model import Track
 from dashtools.ports import ClipFacts
 
@@ -43,13 +43,26 @@ class SidecarGps:
         return None
 
 
+class LogGps:
+    """Every slot of a file that is a log itself; see ports.GpsReader."""
+
+    name = "nmea"
+
+    def read(self, path: Path, facts: ClipFacts) -> Track | None:
+        """The track, or None when no RMC sentence is in it."""
+        with path.open("rb") as stream:
+            return track_of(self.name, stream.read(MAX_LOG_BYTES), path, facts)
+
+
 def track_of(reader: str, text: bytes, path: Path, facts: ClipFacts) -> Track | None:
     """The track of one log; None when it holds no RMC sentence."""
-    fixes, note = timed(parse(text), name_clock_ms(path.stem), facts.duration_s)
+    slots, doubt = read_log(text)
+    fixes, note = timed(slots, name_clock_ms(path.stem), facts.duration_s)
     if not fixes:
         return None
     if not any(fix.is_valid for fix in fixes):
         note = f"the receiver never had a fix: all {len(fixes)} slots are void"
+    note = "; ".join(part for part in (doubt, note) if part) or None
     return Track(reader, fixes, note=note)
 
 

@@ -7,13 +7,14 @@ tool that drops or renumbers them shifts the whole track.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from dashtools.backends.boxes import first, walk
-from dashtools.backends.mpegts import find_sync, private_payloads
+from dashtools.backends.mpegts import is_transport_stream, picture_times, private_payloads
 from dashtools.backends.novatek_record import BLANK, Slot, decode_block, decode_record
 from dashtools.model import Fix, Track
 from dashtools.ports import ClipFacts
@@ -24,6 +25,8 @@ BLOCK_HEAD_BYTES = 0x80
 MIN_SPAN_SLOTS = 5  # shorter spans of whole seconds say little about an interval
 MAX_INTERVAL_ERROR = 0.25
 TS_PREFIX_BYTES = 164  # Blueskysea B4K puts its record behind a fixed head
+BLOCK_MARK = b"freeGPS "
+SCAN_BYTES = 4 << 20
 NO_FIX = "the receiver never had a fix"
 LOCAL_TIME = "the stamps are the camera's local time"
 
@@ -37,14 +40,38 @@ class NovatekGps:
         """The track, or None when the clip holds no record of this layout."""
         with path.open("rb") as stream:
             size_bytes = stream.seek(0, 2)
-            stream.seek(0)
-            is_transport = find_sync(stream.read(4096)) is not None
-            slots = list(_ts_slots(stream) if is_transport else _mp4_slots(stream, size_bytes))
-        if not any(slot.kind == "record" for slot in slots) and (
-            not slots or any(slot.kind == "other" for slot in slots)
-        ):
-            return None
-        return Track(self.name, tuple(_timed(slots, facts.duration_s)), note=_note(slots))
+            if is_transport_stream(stream):
+                slots, clock = _ts_slots(stream)
+                return None if _is_foreign(slots) else _track(slots, _by_picture(slots, clock, facts.duration_s))
+            slots = list(_slots_at(stream, size_bytes, [offset for offset, _ in _index(stream, size_bytes)]))
+        return None if _is_foreign(slots) else _track(slots, _timed(slots, facts.duration_s))
+
+
+class NovatekScanGps:
+    """Every slot of `freeGPS ` blocks that no index names, found by reading the whole file; see ports.GpsReader."""
+
+    name = "novatek"
+
+    def read(self, path: Path, facts: ClipFacts) -> Track | None:
+        """The track, or None when the clip has an index, is a transport stream, or has no such block."""
+        with path.open("rb") as stream:
+            size_bytes = stream.seek(0, 2)
+            if is_transport_stream(stream) or _index(stream, size_bytes):
+                return None
+            slots = list(_slots_at(stream, size_bytes, _block_offsets(stream)))
+        return None if _is_foreign(slots) else _track(slots, _timed(slots, facts.duration_s))
+
+
+def _is_foreign(slots: Sequence[Slot]) -> bool:
+    """No record among them, and not just blank ones either."""
+    if any(slot.kind == "record" for slot in slots):
+        return False
+    return not slots or any(slot.kind == "other" for slot in slots)
+
+
+def _track(slots: Sequence[Slot], fixes: Iterable[Fix]) -> Track:
+    layouts = Counter(slot.layout for slot in slots if slot.kind == "record")
+    return Track(layouts.most_common(1)[0][0] if layouts else "novatek", tuple(fixes), note=_note(slots))
 
 
 def _note(slots: Sequence[Slot]) -> str | None:
@@ -73,8 +100,24 @@ def _timed(slots: Sequence[Slot], duration_s: float) -> Iterator[Fix]:
         yield replace(slot.fix, t_ms=round(number * step_ms))
 
 
-def _mp4_slots(stream: BinaryIO, size_bytes: int) -> Iterator[Slot]:
-    for offset, _ in _index(stream, size_bytes):
+def _block_offsets(stream: BinaryIO) -> Iterator[int]:
+    """Where blocks begin, four bytes ahead of each mark, in file order; reads the file once in pieces."""
+    stream.seek(0)
+    at, rest, count = 0, b"", 0
+    while piece := stream.read(SCAN_BYTES):
+        text = rest + piece
+        found = text.find(BLOCK_MARK)
+        while found >= 0 and count < MAX_SLOTS:
+            yield max(0, at + found - 4)
+            count += 1
+            found = text.find(BLOCK_MARK, found + 1)
+        keep = len(BLOCK_MARK) - 1
+        at, rest = at + len(text) - keep, text[-keep:]
+        stream.seek(at + keep)
+
+
+def _slots_at(stream: BinaryIO, size_bytes: int, offsets: Iterable[int]) -> Iterator[Slot]:
+    for offset in offsets:
         stream.seek(min(offset, size_bytes))
         block = stream.read(BLOCK_HEAD_BYTES)
         slot = decode_block(block) if block[4:12] == b"freeGPS " else BLANK
@@ -99,11 +142,23 @@ def _index(stream: BinaryIO, size_bytes: int) -> list[tuple[int, int]]:
     return entries
 
 
-def _ts_slots(stream: BinaryIO) -> Iterator[Slot]:
-    for count, (offset, payload) in enumerate(private_payloads(stream)):
-        if count >= MAX_SLOTS:
-            return
+def _ts_slots(stream: BinaryIO) -> tuple[list[Slot], list[tuple[int, int]]]:
+    """The slots of a transport stream, and (file offset, pts in ms) of its pictures."""
+    slots: list[Slot] = []
+    clock: list[tuple[int, int]] = []
+    for offset, payload in private_payloads(stream, pictures=clock):
         slot = decode_record(payload) or decode_record(payload[TS_PREFIX_BYTES:])
         if slot is None:
             slot = BLANK if not payload.strip(b"\0") else replace(BLANK, kind="other")
-        yield replace(slot, fix=replace(slot.fix, offset=offset))
+        slots.append(replace(slot, fix=replace(slot.fix, offset=offset)))
+        if len(slots) >= MAX_SLOTS:
+            break
+    return slots, clock
+
+
+def _by_picture(slots: Sequence[Slot], clock: Sequence[tuple[int, int]], duration_s: float) -> list[Fix]:
+    """Each slot at the time of the pictures beside it in the file; by its number where the pictures have no clock."""
+    times = picture_times([slot.fix.offset or 0 for slot in slots], clock)
+    if times is None:
+        return list(_timed(slots, duration_s))
+    return [replace(slot.fix, t_ms=t_ms) for slot, t_ms in zip(slots, times)]

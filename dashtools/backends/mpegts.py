@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -13,6 +15,10 @@ from dashtools.ports import ContainerReport
 SYNC = 0x47
 STRIDES = (188, 192, 204)  # plain; M2TS with a 4-byte time; with Reed-Solomon parity
 LOOKS = 64
+REORDER = 16  # pictures whose order in the file may differ from that on screen
+BOX_OPENINGS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof")
+WRAP_MS = (1 << 33) // 90
+MAX_PICTURES = 1_000_000  # 4 hours at 60 frames a second
 PACKETS_AT_ONCE = 20_000  # 3.8 MB
 
 
@@ -30,6 +36,23 @@ def find_sync(head: bytes, *, packets: int = 5) -> tuple[int, int] | None:
             if all(head[at + k * stride] == SYNC for k in range(needed)):
                 return at, stride
     return None
+
+
+def is_transport_stream(stream: BinaryIO) -> bool:
+    """Does a file begin with packets in step, and not with a box? A run of GPS blocks can look in step too."""
+    stream.seek(0)
+    head = stream.read(4096)
+    return head[4:8] not in BOX_OPENINGS and find_sync(head) is not None
+
+
+def picture_times(offsets: Sequence[int], pictures: Sequence[tuple[int, int]]) -> list[int] | None:
+    """Video time in ms at each file offset, from the pictures before it; None where pictures have no clock."""
+    if len(pictures) < 2:
+        return None
+    first_ms = min(pts_ms for _, pts_ms in pictures[:REORDER])
+    latest = list(itertools.accumulate((pts_ms - first_ms for _, pts_ms in pictures), max))
+    places = [offset for offset, _ in pictures]
+    return [latest[max(0, bisect_right(places, offset) - 1)] for offset in offsets]
 
 
 def check_transport_stream(stream: BinaryIO, size_bytes: int, name: str) -> ContainerReport:
@@ -63,10 +86,13 @@ def _byte(stream: BinaryIO, at: int) -> int | None:
     return text[0] if text else None
 
 
-def private_payloads(stream: BinaryIO, *, wanted_bytes: int = 256) -> Iterator[tuple[int, bytes]]:
+def private_payloads(
+    stream: BinaryIO, *, wanted_bytes: int = 256, pictures: list[tuple[int, int]] | None = None
+) -> Iterator[tuple[int, bytes]]:
     """(file offset, first bytes) of each private_stream_2 PES packet (stream_id 0xBF, 2.4.3.7), in file order.
 
     Reads the stream once, in pieces of a few megabytes; a payload that breaks off is given as far as it goes.
+    `pictures` is filled with (file offset, pts in ms) of the video's PES packets, unwrapped at 33 bits.
     """
     stream.seek(0)
     found = find_sync(stream.read(4096))
@@ -74,7 +100,7 @@ def private_payloads(stream: BinaryIO, *, wanted_bytes: int = 256) -> Iterator[t
         return
     offset, stride = found
     open_pids: dict[int, tuple[int, bytearray, int]] = {}
-    for at, packet in _packets(stream, offset, stride):
+    for at, packet in _packets(stream, offset, stride, pictures):
         pid = (packet[1] & 0x1F) << 8 | packet[2]
         payload = _payload(packet)
         if packet[1] & 0x40:
@@ -92,7 +118,9 @@ def private_payloads(stream: BinaryIO, *, wanted_bytes: int = 256) -> Iterator[t
     yield from sorted((start, bytes(text[:wanted])) for start, text, wanted in open_pids.values())
 
 
-def _packets(stream: BinaryIO, offset: int, stride: int) -> Iterator[tuple[int, bytes]]:
+def _packets(
+    stream: BinaryIO, offset: int, stride: int, pictures: list[tuple[int, int]] | None
+) -> Iterator[tuple[int, bytes]]:
     """(offset, 188 bytes) of the packets that may matter: those that start a private PES, and what follows on
     the same PID; found with numpy, because a minute of video is 300,000 packets."""
     watched: set[int] = set()
@@ -107,14 +135,32 @@ def _packets(stream: BinaryIO, offset: int, stride: int) -> Iterator[tuple[int, 
         pids = (rows[:, 1].astype(np.int32) & 0x1F) << 8 | rows[:, 2]
         in_step = rows[:, 0] == SYNC
         starts = in_step & (rows[:, 1] & 0x40 > 0)
-        watched.update(int(pids[k]) for k in np.flatnonzero(starts) if _starts_private(rows[k, :188].tobytes()))
+        for k in np.flatnonzero(starts):
+            payload = _payload(rows[k, :188].tobytes())
+            if payload[:4] == b"\x00\x00\x01\xbf":
+                watched.add(int(pids[k]))
+            elif (
+                pictures is not None
+                and len(payload) >= 14
+                and payload[:3] == b"\x00\x00\x01"
+                and 0xE0 <= payload[3] <= 0xEF
+            ):
+                _note_picture(pictures, at + int(k) * stride, payload)
         for k in np.flatnonzero(in_step & np.isin(pids, sorted(watched))):
             yield at + int(k) * stride, rows[k, :188].tobytes()
         at += count * stride
 
 
-def _starts_private(packet: bytes) -> bool:
-    return _payload(packet)[:4] == b"\x00\x00\x01\xbf"
+def _note_picture(pictures: list[tuple[int, int]], offset: int, payload: bytes) -> None:
+    """Adds the presentation time of a PES header, where it has one (2.4.3.6)."""
+    if not payload[7] & 0x80 or len(pictures) >= MAX_PICTURES:
+        return
+    head = payload[9:14]
+    ticks = (head[0] >> 1 & 7) << 30 | head[1] << 22 | (head[2] >> 1) << 15 | head[3] << 7 | head[4] >> 1
+    pts_ms = round(ticks / 90)
+    if pictures and pictures[0][1] - pts_ms > WRAP_MS // 2:
+        pts_ms += WRAP_MS
+    pictures.append((offset, pts_ms))
 
 
 def _payload(packet: bytes) -> bytes:

@@ -15,12 +15,19 @@ from typing import Any
 
 import pynmea2
 
+from dashtools.backends.timed_samples import Sample
 from dashtools.geodesy import is_plausible
 from dashtools.model import Fix
+from dashtools.ports import ClipFacts
 from dashtools.times import from_text, to_text
 
 SENTENCE = re.compile(rb"(?:\[(\d{10,14})\])?(\$[A-Z]{2}(RMC|GGA),[^\r\n\[\]$]{0,120})")
-NAME_STAMP = re.compile(r"(?<!\d)(20\d\d)_?(\d\d)_?(\d\d)_?(\d\d)_?(\d\d)_?(\d\d)(?!\d)")
+BARE_SENTENCE = re.compile(rb"(?:^|[;\r\n\0$])([A-Z]{2}RMC,[^\r\n;$]{0,120})")  # Thinkware leaves the $ out
+CHECKSUM = re.compile(rb"\*[0-9A-Fa-f]{2}")
+BROKEN_SUMS_MIN = 5
+BROKEN_SUMS_SHARE = 0.8
+UNSUMMED = "hardly a checksum of the log is right: they were passed over"
+NAME_STAMP = re.compile(r"(?<!\d)(20\d\d)[-_.]?(\d\d)[-_.]?(\d\d)[-_T. ]?(\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)")
 KNOT_MPS = 1852 / 3600
 MAX_SPEED_MPS = 150.0
 MAX_SLOTS = 100_000
@@ -33,6 +40,27 @@ class NmeaSlot:
 
     clock_ms: int | None
     fix: Fix
+
+
+def read_log(text: bytes) -> tuple[list[NmeaSlot], str | None]:
+    """The slots of a log, and a doubt about it.
+
+    A log in which hardly one of several checksums is right was edited, not damaged: it is taken without them.
+    """
+    slots = parse(text)
+    sums = [_sentence(match[2]) is not None for match in SENTENCE.finditer(text) if match[3] == b"RMC"]
+    if len(sums) < BROKEN_SUMS_MIN or sum(sums) > (1 - BROKEN_SUMS_SHARE) * len(sums):
+        return slots, None
+    return parse(CHECKSUM.sub(b"", text)), UNSUMMED
+
+
+def slots_of_sample(sample: Sample, facts: ClipFacts) -> list[Fix]:
+    """The slot of a text sample that holds an RMC sentence, with or without its dollar sign."""
+    match = BARE_SENTENCE.search(sample.text)
+    if match is None:
+        return []
+    fix = _fix(_sentence(b"$" + match[1]))
+    return [replace(fix, t_ms=round(sample.t_ms))]
 
 
 def parse(text: bytes) -> list[NmeaSlot]:
@@ -74,7 +102,8 @@ def _fix(sentence: Any) -> Fix:
     if sentence is None or sentence.status != "A":
         return Fix(0, False, utc=utc)
     try:
-        latitude, longitude = float(sentence.latitude), float(sentence.longitude)
+        latitude = _degrees(sentence.lat, sentence.lat_dir == "S")
+        longitude = _degrees(sentence.lon, sentence.lon_dir == "W")
     except (TypeError, ValueError):
         return Fix(0, False, utc=utc)
     if not sentence.lat or not sentence.lon or not is_plausible(latitude, longitude):
@@ -89,6 +118,17 @@ def _fix(sentence: Any) -> Fix:
         bearing_deg=course % 360.0 if course is not None and 0 <= course <= 360 else None,
         utc=utc,
     )
+
+
+def _degrees(text: str, is_negative: bool) -> float:
+    """Degrees of DDDMM.MMMM.
+
+    >>> _degrees("02730.0", True)
+    -27.5
+    """
+    value = float(text)
+    whole = int(value / 100)
+    return (-1 if is_negative else 1) * (whole + (value - 100 * whole) / 60)
 
 
 def _utc(sentence: Any) -> str | None:

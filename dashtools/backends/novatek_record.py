@@ -12,6 +12,7 @@ import struct
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
+from dashtools.backends.freegps_layouts import decode_other
 from dashtools.geodesy import is_plausible
 from dashtools.model import Fix
 from dashtools.times import to_text
@@ -32,6 +33,7 @@ class Slot:
     kind: str
     fix: Fix
     is_local_time: bool = False
+    layout: str = "novatek"
 
 
 BLANK = Slot("blank", Fix(0, False))
@@ -50,7 +52,7 @@ def degrees(value: float, hemisphere: bytes) -> float:
 
 
 def decode_block(block: bytes, places: tuple[int, ...] = MP4_PLACES) -> Slot:
-    """The slot of one block, its record looked for at each place; void and blank ones are no fix."""
+    """The slot of one block, its record looked for at each place, then other cameras' layouts."""
     for place in places:
         slot = decode_record(block[place : place + RECORD_BYTES])
         if slot is not None:
@@ -59,7 +61,8 @@ def decode_block(block: bytes, places: tuple[int, ...] = MP4_PLACES) -> Slot:
     body = block[places[0] : places[-1] + RECORD_BYTES]
     if not body.strip(b"\0") or (b"V" in states and not any(block[p : p + 24].strip(b"\0") for p in places)):
         return BLANK
-    return OTHER
+    other = decode_other(block)
+    return OTHER if other is None else Slot("record", other[1], layout=other[0])
 
 
 def decode_record(record: bytes) -> Slot | None:

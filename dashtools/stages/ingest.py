@@ -75,6 +75,8 @@ def read_track(readers: Sequence[GpsReader], clip: Path, facts: ClipFacts) -> Tr
     """
     void: Track | None = None
     for reader in readers:
+        if void is not None and getattr(reader, "is_fallback", False):
+            break  # the format is known and says there was no fix: nobody's guess counts
         track = reader.read(clip, facts)
         if track is None:
             continue
