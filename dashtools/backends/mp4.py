@@ -153,7 +153,7 @@ def _judge(name: str, size_bytes: int, moov: Box, videos: list[SampleTables], fi
             "no place for any of them" if lowest is None else f"the lowest at byte {lowest}, file ends at {size_bytes}"
         )
         why = "".join(f"; {fault}" for fault in best.faults[:3])
-        text = f"the index lists {best.declared} pictures but none lies in the file ({where}{why}); {KEPT}"
+        text = f"the index at byte {moov.start} lists {best.declared} pictures but none lies in the file ({where}{why}); {KEPT}"
         raise UnreadableClip(name, text)
     if inside < best.declared:
         findings.append(f"{best.declared - inside} of {best.declared} pictures of the index are not in the file")

@@ -58,10 +58,16 @@ class Session:
     def emit(self, kind: str, text: str, **fields: Any) -> None:
         """One result on stdout: plain text, or with --json a line with its "type"."""
         if self.as_json:
-            import orjson
-
-            text = orjson.dumps({"type": kind, **fields}).decode()
+            self.emit_json(kind, **fields)
+            return
         click.echo(text)
+        sys.stdout.flush()
+
+    def emit_json(self, kind: str, **fields: Any) -> None:
+        """One result on stdout as a JSON line, also without --json."""
+        import orjson
+
+        click.echo(orjson.dumps({"type": kind, **fields}))
         sys.stdout.flush()
 
 

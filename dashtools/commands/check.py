@@ -1,7 +1,8 @@
-"""dc-check: is a clip whole, and if not, why?"""
+"""dc-check: is a clip whole, and if not, why and where?"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,47 +10,74 @@ import click
 
 from dashtools.commands._run import Session, common, lines_of_stdin
 
+DAMAGED_STATUS = 65
+PLACES = (re.compile(r"at byte (\d+)"), re.compile(r"(?:file ends (?:at|after)|lowest at byte) (\d+)"))
+
 
 @click.command("dc-check")
 @common
 @click.argument("clips", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
 @click.option("--full", is_flag=True, help="Decode every frame and count the damage.")
 def command(session: Session, clips: tuple[Path, ...], full: bool) -> int:
-    """Say of each FILE whether it is whole, damaged or unreadable, and why.
+    """Say of each FILE whether it is whole, damaged or unreadable, and why: a JSON line a file.
 
     Looks at the container, the first frame and the last second; lines of stdin are read when no FILE is given.
-    Exits with 65 when a file is unreadable, with 66 when one is missing; damaged files are usable.
+    Exits with 65 when a file is damaged or unreadable, with 66 when one is missing; `verdict` tells damaged files,
+    which are usable, from unreadable ones. `offset` is the byte that the first reason speaks of.
     """
     status = 0
     for clip in clips or map(Path, lines_of_stdin()):
-        verdict, reasons, failed = _verdict(clip, full)
-        text = f"{clip}: {verdict}" + "".join(f"\n  {reason}" for reason in reasons)
-        session.emit("check", text, path=str(clip), verdict=verdict, reasons=reasons)
+        verdict, reasons, failed, container = _verdict(clip, full)
+        reason = reasons[0] if reasons else None
+        session.emit_json(
+            "check",
+            path=str(clip),
+            ok=verdict == "whole",
+            reason=reason,
+            offset=_offset(reason, clip),
+            verdict=verdict,
+            container=container,
+            reasons=reasons,
+        )
         status = max(status, failed)
     return status
 
 
-def _verdict(clip: Path, full: bool) -> tuple[str, list[str], int]:
+def _offset(reason: str | None, clip: Path) -> int | None:
+    """The byte that a reason names; 0 for a file that is wrong from its first byte; None where none is named."""
+    if reason is None:
+        return None
+    for place in PLACES:
+        if found := place.search(reason):
+            return int(found[1])
+    return 0 if reason.startswith(("the file is empty", "not an MP4")) else None
+
+
+def _verdict(clip: Path, full: bool) -> tuple[str, list[str], int, str | None]:
+    """The verdict, its reasons, the exit status, and what kind of container it is."""
     from dashtools.backends.decode import PyavDecoder
     from dashtools.backends.mp4 import check_container
     from dashtools.errors import InputMissing, UnreadableClip
 
-    decoder = PyavDecoder()
+    decoder, container = PyavDecoder(), None
     try:
         report = check_container(clip)
-        decoder.facts(clip)
+        container = report.format
+        facts = decoder.facts(clip)
         reasons = list(report.findings)
+        if facts.lost_head_ms:
+            reasons.append(f"the first {facts.lost_head_ms / 1000:.1f} s do not decode")
         if full:
             reasons += _decoded(decoder, clip)
         elif not decoder.probe_tail(clip):
             reasons.append("the last second does not decode: the end is damaged")
     except UnreadableClip as error:
-        return "unreadable", [error.reason], error.exit_status
-    except InputMissing as error:
-        return "missing", [str(error)], error.exit_status
+        return "unreadable", [error.reason], error.exit_status, container
+    except (InputMissing, FileNotFoundError):
+        return "missing", ["there is no such file"], InputMissing.exit_status, container
     except OSError as error:
-        return "unreadable", [error.strerror or str(error)], InputMissing.exit_status
-    return ("damaged" if reasons else "whole"), reasons, 0
+        return "unreadable", [error.strerror or str(error)], InputMissing.exit_status, container
+    return ("damaged", reasons, DAMAGED_STATUS, container) if reasons else ("whole", [], 0, container)
 
 
 def _decoded(decoder: Any, clip: Path) -> list[str]:

@@ -3,46 +3,81 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dashtools.commands._run import Session, common, lines_of_stdin
 
+if TYPE_CHECKING:
+    from dashtools.model import Track
+
+FIELDS = ("utc", "latitude", "longitude", "speed_mps", "bearing_deg", "is_valid")
+
 
 @click.command("dc-gps")
 @common
 @click.argument("clips", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
-def command(session: Session, clips: tuple[Path, ...]) -> int:
-    """Print each slot of a clip's GPS recording: video time, UTC, latitude, longitude, speed, bearing.
+@click.option("--gpx", "as_gpx", is_flag=True, help="Print one GPX document with a track for each FILE instead.")
+def command(session: Session, clips: tuple[Path, ...], as_gpx: bool) -> int:
+    """Print each slot of a clip's GPS recording as a JSON line: video time, UTC, position, speed, bearing.
 
-    Columns are separated by tabs; void slots have a time and nothing else. Which reader found it, and why there is
-    no track, goes to stderr. Exits with 65 when a file is unreadable, with 66 when one is missing.
+    FILE may also be a log itself (NMEA, BlackVue .gps, 70mai text, GPX, SRT). Void slots have a time and nulls.
+    Which reader found it, and why there is no track, goes to stderr. Exits with 65 when a file holds no track and
+    cannot be read as a clip either, with 66 when one is missing.
     """
-    status = 0
+    status, tracks = 0, []
     for clip in clips or map(Path, lines_of_stdin()):
-        status = max(status, _print(session, clip))
+        track, failed = _track(clip)
+        status = max(status, failed)
+        if track is None:
+            continue
+        if as_gpx:
+            tracks.append((track, clip.name, None))
+        else:
+            _print(session, clip, track)
+        note = f", {track.note}" if track.note else ""
+        valid = sum(fix.is_valid for fix in track.fixes)
+        click.echo(f"{clip}: {valid} fixes in {len(track.fixes)} slots, read by {track.reader}{note}", err=True)
+    if as_gpx:
+        from dashtools.stages.gpx import gpx_of
+
+        click.echo(gpx_of(tracks))
     return status
 
 
-def _print(session: Session, clip: Path) -> int:
+def _track(clip: Path) -> tuple[Track | None, int]:
+    """The track of a clip or of a log, and the exit status; a track is also read from clips that do not decode."""
     from dashtools.backends.decode import PyavDecoder
-    from dashtools.backends.gps import readers
-    from dashtools.backends.mp4 import check_container
-    from dashtools.errors import DashtoolsError
+    from dashtools.backends.gps import log_readers, readers
+    from dashtools.errors import InputMissing, UnreadableClip
+    from dashtools.ports import ClipFacts
     from dashtools.stages.ingest import read_track
 
+    unknown, failed = ClipFacts(0, 0, "", 0.0, 0.0, None, 0, False), None
     try:
-        check_container(clip)
-        track = read_track(readers(), clip, PyavDecoder().facts(clip))
-    except DashtoolsError as error:
-        click.echo(f"dc-gps: {error}", err=True)
-        return error.exit_status
+        for reader in log_readers(clip):
+            track = reader.read(clip, unknown)
+            if track is not None:
+                return track, 0
+        try:
+            facts = PyavDecoder().facts(clip)
+        except UnreadableClip as error:
+            facts, failed = unknown, error
+        track = read_track(readers(), clip, facts)
+    except FileNotFoundError:
+        click.echo(f"dc-gps: {clip} is not there", err=True)
+        return None, InputMissing.exit_status
+    except OSError as error:
+        click.echo(f"dc-gps: {clip}: {error.strerror}", err=True)
+        return None, InputMissing.exit_status
+    if failed is not None and not track.fixes:
+        click.echo(f"dc-gps: {failed}", err=True)
+        return None, failed.exit_status
+    return track, 0
+
+
+def _print(session: Session, clip: Path, track: Track) -> None:
     for slot, fix in enumerate(track.fixes):
-        values = (fix.latitude, fix.longitude, fix.speed_mps, fix.bearing_deg)
-        shown = [f"{value:.{digits}f}" if value is not None else "" for value, digits in zip(values, (7, 7, 2, 1))]
-        text = "\t".join([f"{fix.t_ms / 1000:.3f}", fix.utc or "", *shown])
-        session.emit("fix", text, path=str(clip), slot=slot, reader=track.reader, **fix.to_json())
-    note = f", {track.note}" if track.note else ""
-    valid = sum(fix.is_valid for fix in track.fixes)
-    click.echo(f"{clip}: {valid} fixes in {len(track.fixes)} slots, read by {track.reader}{note}", err=True)
-    return 0
+        shown = {name: getattr(fix, name) for name in FIELDS}
+        session.emit_json("fix", path=str(clip), slot=slot, pts_ms=fix.t_ms, **shown, reader=track.reader)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import gpxpy.gpx
@@ -11,14 +12,24 @@ from dashtools.times import from_text
 
 
 def to_gpx(track: Track, name: str, recorded_at: str | None) -> str:
-    """GPX text with a point for each valid fix; a new segment begins after a void slot.
+    """GPX text of one clip; see gpx_of."""
+    return gpx_of([(track, name, recorded_at)])
 
-    A point's time is the receiver's, else the clip's start plus video time, else absent.
+
+def gpx_of(tracks: Sequence[tuple[Track, str, str | None]]) -> str:
+    """GPX text with a track for each (track, name, when it began) and a point for each valid fix.
+
+    A new segment begins after a void slot. A point's time is the receiver's, else the clip's start plus video
+    time, else absent.
     """
     document = gpxpy.gpx.GPX()
     document.creator = "dashtools"
+    document.tracks = [_path(track, name, recorded_at) for track, name, recorded_at in tracks]
+    return str(document.to_xml(version="1.1"))
+
+
+def _path(track: Track, name: str, recorded_at: str | None) -> gpxpy.gpx.GPXTrack:
     path = gpxpy.gpx.GPXTrack(name=name)
-    document.tracks.append(path)
     start = from_text(recorded_at) if recorded_at else None
     segment = None
     for fix in track.fixes:
@@ -30,7 +41,7 @@ def to_gpx(track: Track, name: str, recorded_at: str | None) -> str:
             path.segments.append(segment)
         point = gpxpy.gpx.GPXTrackPoint(fix.latitude, fix.longitude, elevation=fix.altitude_m, time=_time(fix, start))
         segment.points.append(point)
-    return str(document.to_xml(version="1.1"))
+    return path
 
 
 def _time(fix: Fix, start: datetime | None) -> datetime | None:
