@@ -182,3 +182,32 @@ def test_thumbnails_show_the_frames_with_proposals(tmp_path: Path) -> None:
 def test_a_clip_without_plates_gives_an_empty_document(tmp_path: Path) -> None:
     drive = Drive(tmp_path / "a", [np.full((360, 640, 3), 90, np.uint8)] * 3, {})
     assert drive.document["tracks"] == [] and not drive.rows("tracks")
+
+
+@pytest.mark.models
+@pytest.mark.realdata
+def test_a_real_clip_gives_its_plate_and_the_same_bytes_twice(tmp_path: Path, realdata: Path) -> None:
+    from dashtools.devices.tools import build_tools
+    from dashtools.errors import BackendUnavailable
+
+    tools = build_tools({})
+    try:
+        tools.detector, tools.proposer, tools.reader  # noqa: B018
+    except BackendUnavailable as error:
+        pytest.skip(str(error))
+    clip, trees = realdata / "plate_tracks" / "rl_n3_0051.mp4", []
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        for part in ("preproc", "heavy"):
+            (folder / part).mkdir(parents=True)
+        write_json(folder / "ingest.json", {"sha256": "ab" * 32, "container": {"duration_s": 7.0}})
+        write_json(folder / "track.json", TRACK.to_json())
+        paths = {"video": [clip], "ingest": [folder / "ingest.json"], "track": [folder / "track.json"]}
+        first = StageContext(TASK, paths, folder / "preproc", SETTINGS, lambda share, what: None)
+        PreprocStage(tools.decoder, tools.proposer)(first)
+        paths = {**paths, "preproc": [folder / "preproc" / "preproc.json"]}
+        second = StageContext(TASK, paths, folder / "heavy", SETTINGS, lambda share, what: None)
+        result = HeavyStage(tools.decoder, tools.detector, tools.reader)(second)
+        assert [row["plate"] for row in result.rows if row["table"] == "sightings"] == ["B276WOW"]
+        trees.append({str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()})
+    assert trees[0] == trees[1]
