@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 import orjson
@@ -32,10 +33,18 @@ CROP_OF_SIGHTING = """coalesce(
     (SELECT a.artifact_id FROM artifacts a WHERE a.video_id = s.video_id AND a.type = 'plate_crop'
      AND (instr(a.path, '/' || s.sighting_id || '.') OR instr(a.path, '/' || s.sighting_id || '_')) LIMIT 1))"""
 CARD = f"""SELECT s.sighting_id, s.video_id, s.clip, s.plate, s.confidence, s.read_count, s.first_pts_ms,
-    s.last_pts_ms, s.seen_at, s.latitude, s.longitude, {CROP_OF_SIGHTING} AS crop_id FROM sightings s"""
+    s.last_pts_ms, s.seen_at, s.latitude, s.longitude, {CROP_OF_SIGHTING} AS crop_id,
+    (SELECT v.utc_offset_min FROM videos v WHERE v.video_id = s.video_id) AS utc_offset_min,
+    (SELECT v.recorded_at_method FROM videos v WHERE v.video_id = s.video_id) AS recorded_at_method
+    FROM sightings s"""
+TRIP = """SELECT t.*,
+    (SELECT v.utc_offset_min FROM videos v WHERE v.trip_id = t.trip_id ORDER BY v.recorded_at) AS utc_offset_min,
+    (SELECT v.recorded_at_method FROM videos v WHERE v.trip_id = t.trip_id ORDER BY v.recorded_at)
+    AS recorded_at_method FROM trips t"""
 CLIP = "SELECT {}, (SELECT count(*) FROM sightings s WHERE s.video_id = v.video_id) AS sightings FROM videos v".format(
     ", ".join(f"v.{f.name}" for f in fields(Clip) if f.name != "sightings")
 )
+MOST_FAILURES = 20_000  # grouped in memory; the newest count
 ROUTE_POINTS = 4000  # what a map can show; longer routes are thinned
 
 
@@ -147,13 +156,13 @@ def newest_clips(connection: sqlite3.Connection, limit: int = 12) -> list[Clip]:
 
 def trips(connection: sqlite3.Connection, limit: int = 100, offset: int = 0) -> list[Trip]:
     """The last begun first; those without a time at the end."""
-    sql = f"SELECT {_columns(Trip)} FROM trips ORDER BY started_at DESC, trip_id LIMIT ? OFFSET ?"
+    sql = f"{TRIP} ORDER BY t.started_at DESC, t.trip_id LIMIT ? OFFSET ?"
     return select(connection, Trip, sql, (limit, offset))
 
 
 def trip(connection: sqlite3.Connection, trip_id: str) -> Trip | None:
     """One trip."""
-    return first(connection, Trip, f"SELECT {_columns(Trip)} FROM trips WHERE trip_id = ?", (trip_id,))
+    return first(connection, Trip, f"{TRIP} WHERE t.trip_id = ?", (trip_id,))
 
 
 def tracks(connection: sqlite3.Connection, video_id: str) -> list[Track]:
@@ -199,15 +208,19 @@ def depths(connection: sqlite3.Connection) -> list[Depth]:
 
 
 def failures(connection: sqlite3.Connection, limit: int = 50) -> list[Failure]:
-    """Failed tasks by reason, the most frequent first."""
-    return select(
-        connection,
-        Failure,
-        """SELECT task_type, error_class, error_message, count(*) AS count, min(clip) AS clip,
-        min(video_id) AS video_id, max(completed_at) AS last_at FROM tasks WHERE condition = 'failed'
-        GROUP BY task_type, error_class, error_message ORDER BY count(*) DESC, max(completed_at) DESC LIMIT ?""",
-        (limit,),
-    )
+    """Failed tasks by reason, the most frequent first; the clip's name and numbers do not tell reasons apart."""
+    rows = connection.execute(
+        "SELECT task_type, error_class, error_message, clip, video_id, completed_at FROM tasks"
+        " WHERE condition = 'failed' ORDER BY completed_at DESC, path LIMIT ?",
+        (MOST_FAILURES,),
+    ).fetchall()
+    groups: dict[tuple[str, ...], list[Failure]] = {}
+    for task_type, error_class, message, name, video_id, completed_at in rows:
+        reason = (message or "").removeprefix(f"{name}: ")
+        key = (task_type, error_class or "", re.sub(r"\d+", "#", reason))
+        groups.setdefault(key, []).append(Failure(task_type, error_class, reason, 1, name, video_id, completed_at))
+    found = [replace(members[0], count=len(members)) for members in groups.values()]
+    return sorted(found, key=lambda failure: -failure.count)[:limit]
 
 
 def in_condition(connection: sqlite3.Connection, condition: str, limit: int = 100) -> list[Step]:

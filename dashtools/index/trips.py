@@ -47,7 +47,7 @@ def group(camera: str, clips: Iterable[Clip]) -> list[Trip]:
             folders.setdefault(clip.folder, []).append(clip)
     found = [_timed_trip(camera, run) for run in _runs(timed)]
     for folder, members in sorted(folders.items()):
-        label = folder.rpartition("/")[2].rpartition(":")[2] or "clips without a time"
+        label = folder.rpartition("/")[2].strip(":").rpartition(":")[2]
         found.append(Trip(f"folder-{_short(camera, folder)}", label, tuple(members)))
     return found
 

@@ -21,6 +21,8 @@ class Card:
     latitude: float | None
     longitude: float | None
     crop_id: str | None
+    utc_offset_min: int | None
+    recorded_at_method: str | None
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ class Trip:
     sightings: int
     plates: int
     distance_m: float | None
+    utc_offset_min: int | None
+    recorded_at_method: str | None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dashtools.times import utc_now
 
 COMPASS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 STAGE_NAMES = {
-    "INGEST_VIDEO": "take in",
+    "INGEST_VIDEO": "ingest",
     "PREPROCESS_VIDEO": "filter frames",
     "HEAVY_PROCESS_VIDEO": "read plates",
     "ARCHIVE_VIDEO": "archive",
@@ -47,17 +47,20 @@ def lasts(duration_ms: float | None) -> str:
     return f"{seconds // 3600} h {seconds % 3600 // 60} min"
 
 
-def when(text: str | None, offset_min: int | None = None) -> str:
-    """A date and time for people: in the clip's own zone where it is known, else UTC.
+def when(text: str | None, offset_min: int | None = None, method: str | None = None) -> str:
+    """A date and time for people: in the clip's own zone where it is known, by the camera's clock, else UTC.
 
     >>> when("2024-01-15T14:25:03.500Z"), when("2024-01-15T14:25:03Z", 60)
     ('2024-01-15 14:25:03 UTC', '2024-01-15 15:25:03 +01:00')
+    >>> when("2024-01-15T14:25:03Z", None, "filename, zone unknown")
+    '2024-01-15 14:25:03 by its clock'
     """
     moment = parsed(text)
     if moment is None:
         return "time unknown"
     if offset_min is None:
-        return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+        zone = "by its clock" if "zone unknown" in (method or "") else "UTC"
+        return moment.strftime(f"%Y-%m-%d %H:%M:%S {zone}")
     sign, rest = "-" if offset_min < 0 else "+", abs(offset_min)
     local = moment + timedelta(minutes=offset_min)
     return f"{local.strftime('%Y-%m-%d %H:%M:%S')} {sign}{rest // 60:02d}:{rest % 60:02d}"

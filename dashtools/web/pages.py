@@ -58,7 +58,7 @@ async def search(datasette: Any, request: Any) -> Response:
     """Plates that the query may mean, with reasons."""
     query = (request.args.get("q") or "")[:64]
     matches = await ask(datasette, lambda c: find_plates(c, query))
-    return await show(datasette, request, "search.html", matches=matches, query=query)
+    return await show(datasette, request, "search.html", matches=matches, asked=query)
 
 
 async def plate(datasette: Any, request: Any) -> Response:

@@ -68,7 +68,7 @@ def extra_template_vars(datasette: Any, request: Any) -> dict[str, Any]:
     """The search text for the box in the page's head."""
     if settings_of(datasette) is None or request is None:
         return {}
-    return {"query": (request.args.get("q") or "") if request.path == "/search" else "", "here": request.path}
+    return {"asked": (request.args.get("q") or "") if request.path == "/search" else "", "here": request.path}
 
 
 @hookimpl

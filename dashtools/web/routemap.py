@@ -10,6 +10,7 @@ from dashtools.geodesy import EARTH_RADIUS_M
 from dashtools.index.views import Point
 
 WIDTH, HEIGHT, MARGIN = 640.0, 400.0, 28.0
+FOOT = 32.0  # below the map, for the scale: nothing is drawn over it
 SMALLEST_SPAN_M = 120.0  # a car that stands still must not fill the map with the receiver's noise
 LONGEST_GAP_MS = 15_000
 STEPS_M = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000)
@@ -74,7 +75,7 @@ def draw(routes: Sequence[Sequence[Point]], marks: Sequence[Mark] = ()) -> Drawi
     end = frame.place(ends[-1].latitude, ends[-1].longitude) if ends else None
     length_m = _bar_m(frame.px_per_m)
     label = f"{length_m / 1000:.0f} km" if length_m >= 1000 else f"{length_m} m"
-    return Drawing(WIDTH, HEIGHT, tuple(lines), spots, start, end, round(length_m * frame.px_per_m, 1), label)
+    return Drawing(WIDTH, HEIGHT + FOOT, tuple(lines), spots, start, end, round(length_m * frame.px_per_m, 1), label)
 
 
 def _offset_m(lat0: float, lon0: float, lat: float, lon: float) -> tuple[float, float]:

@@ -57,7 +57,13 @@ def make_datasette(settings: WebSettings) -> Datasette:
         metadata={"title": "dashtools", "databases": {DATABASE: {"tables": _table_notes()}}},
         template_dir=str(HERE / "templates"),
         static_mounts=[("dash-static", str(HERE / "static"))],
-        settings={"default_cache_ttl": 0, "num_sql_threads": 4, "sql_time_limit_ms": 2000, "suggest_facets": False},
+        settings={
+            "default_cache_ttl": 0,
+            "num_sql_threads": 4,
+            "sql_time_limit_ms": 2000,
+            "suggest_facets": False,
+            "truncate_cells_html": 100,
+        },
         memory=False,
     )
     datasette.remove_database("_memory")

@@ -12,6 +12,8 @@ from dashtools.web import routemap
 
 def playable(connection: sqlite3.Connection, video_id: str) -> Media | None:
     """The file to play: the small copy, else the original as the camera left it."""
+    if queries.clip(connection, video_id) is None:
+        return None  # it could not be taken in: a player would only show that it is broken
     for kind in ("video_lowres", "video"):
         found = queries.artifacts(connection, video_id, kind)
         if found:

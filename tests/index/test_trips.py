@@ -42,6 +42,10 @@ def test_clips_without_a_time_make_one_trip_for_each_folder():
     assert [trip.label for trip in trips] == ["one", "two"]
 
 
+def test_clips_at_the_top_of_a_storage_are_labelled_by_the_storage():
+    assert [trip.label for trip in group("cam", [clip("a", None, folder="footage:")])] == ["footage"]
+
+
 def test_the_order_in_which_clips_come_does_not_matter():
     clips = [clip(str(n), n * 200) for n in range(20)] + [clip(f"u{n}", None) for n in range(5)]
     shuffled = list(clips)

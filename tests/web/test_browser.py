@@ -32,6 +32,8 @@ FLAGS = [
     "--no-first-run",
     "--window-size=1280,900",
 ]
+PATHS = ["", "search", "plate/AB12CDE", "trips", "queue", "video/one-0a1b2c3d", "sighting/one-0a1b2c3d.t001"]
+TABLES = ["dash", "dash/sightings", "dash?sql=select+1"]
 DRAWN = """
 const video = document.querySelector('video'), canvas = document.createElement('canvas');
 canvas.width = 64; canvas.height = 36;
@@ -184,9 +186,7 @@ def test_a_click_on_a_read_seeks_there_and_draws_its_box(served, browser):
     assert row.get_attribute("data-pts-ms") == "3000"
 
 
-@pytest.mark.parametrize(
-    "path", ["", "search", "plate/AB12CDE", "trips", "queue", "video/one-0a1b2c3d", "sighting/one-0a1b2c3d.t001"]
-)
+@pytest.mark.parametrize("path", [*PATHS, *TABLES])
 @pytest.mark.parametrize("width", [1280, 390], ids=["desktop", "phone"])
 def test_each_page_fits_its_window_and_says_nothing_to_the_console(served, browser, path, width):
     browser.set_window_size(width, 900)
@@ -196,7 +196,8 @@ def test_each_page_fits_its_window_and_says_nothing_to_the_console(served, brows
     )
     browser.get(f"{served}{path}")
     wait_until(browser, lambda b: b.execute_script("return document.readyState") == "complete")
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    if path not in TABLES:  # Datasette's own
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     assert complaints(browser) == []
     folder = os.environ.get("DASHTOOLS_SCREENSHOTS")
     if folder:

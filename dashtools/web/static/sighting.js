@@ -4,11 +4,11 @@
   const video = document.getElementById("clip");
   if (!video) return;
   const startS = Number(video.dataset.startMs || 0) / 1000;
-  const frameS = 1 / 30;
   const nearMs = 130;
   const boxes = document.getElementById("boxes");
   const clock = document.getElementById("clock");
   const player = video.parentElement;
+  const frameS = 1 / Number(player.dataset.frameRate || 30);
   const rows = Array.from(document.querySelectorAll("#reads tr[data-pts-ms]")).map((row) => ({
     row, ptsMs: Number(row.dataset.ptsMs), box: row.dataset.box.split(" ").map(Number),
   }));
