@@ -66,6 +66,7 @@ def attempt(
     settings: Mapping[str, Any],
     rules: Rules,
     progress: Progress,
+    began: Callable[[Path], None] = lambda out: None,
 ) -> Ending:
     """Runs a claimed task to one of its ends; only signals and a lost claim leave it by an exception."""
     started = time.monotonic()
@@ -77,6 +78,7 @@ def attempt(
         paths = _resolve(claim.task.inputs, places)
         storage, root, folder = places.output_folder(stage.kind)
         prefix = f"{folder}/{claim.task.video_id}/{claim.task.task_id}.a{claim.entry.attempt:02d}"
+        began(root / prefix)
         out = _fresh_folder(root / prefix)
         result = stage(StageContext(claim.task, paths, out, settings, progress))
         outputs = _seal(out, result, storage, prefix)

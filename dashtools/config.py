@@ -41,6 +41,7 @@ KIND_STORAGE: Mapping[str, str] = {
     "heavy_output": "indoor_nas",
     "archive": "shed_nas",
     "final": "shed_nas",
+    "exec": "indoor_nas",
 }
 
 

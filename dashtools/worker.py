@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from dashtools.attempt import Builder, Ending, Places, Rules, attempt
@@ -27,6 +28,8 @@ from dashtools.spool.layout import Entry
 from dashtools.spool.presence import Presence
 from dashtools.spool.queue import Claim, Spool
 from dashtools.spool.scan import Scanner
+from dashtools.spool.scratch import Scratch
+from dashtools.spool.slots import Slots
 
 POLL_S = (2.0, 10.0)  # jittered, so that many workers do not list the share in step
 
@@ -42,6 +45,9 @@ class Plan:
     lease_s: float = 180.0
     stage_timeout_s: float = 7200.0
     about: Mapping[str, Any] = field(default_factory=dict)
+    state_dir: Path | None = None
+    """Where this host keeps its own locks and notes; without it there is no limit and nothing is cleared."""
+    most_at_once: int = 1
 
 
 class Worker:
@@ -65,6 +71,8 @@ class Worker:
         self._janitor = Janitor(spool, lease_s=plan.lease_s, max_failures=plan.rules.max_failures)
         about = {"task_types": self._types, **plan.about}
         self._presence = Presence(spool.files, spool.me, lease_s=plan.lease_s, about=about)
+        self._slots = Slots(plan.state_dir / "slots", plan.most_at_once) if plan.state_dir else None
+        self._scratch = Scratch(plan.state_dir / "scratch", spool) if plan.state_dir else None
         self._held: Claim | None = None
         self._owed: list[Claim] = []
         self._scanner: Scanner | None = None
@@ -84,8 +92,8 @@ class Worker:
             while True:
                 try:
                     self._tidy()
-                    while self._take(self._next):
-                        done += self._work()
+                    while (worked := self._one(self._next)) is not None:
+                        done += worked
                         if mode == "once":
                             return done
                         if time.monotonic() - self._tidied_at > POLL_S[1]:
@@ -117,13 +125,36 @@ class Worker:
     def run_entries(self, entries: Sequence[Entry]) -> int:
         """Works on these very tasks, as far as they are still ready."""
         with self._present():
-            return sum(self._work() for entry in entries if self._take(partial(self._spool.claim_entry, entry)))
+            return sum(self._one(partial(self._spool.claim_entry, entry)) or 0 for entry in entries)
+
+    def _one(self, claim: Callable[[], Claim | None]) -> int | None:
+        """Claims and works on a task while one of the host's places is held; None when there was nothing to claim."""
+        with self._slots.one(self._has_work) if self._slots else contextlib.nullcontext(True) as is_free:
+            return self._work() if is_free and self._take(claim) else None
+
+    def _has_work(self) -> bool:
+        """Is there still something to wait for a place for?"""
+        return self._spool.scanner(self._types, self._plan.capabilities).next() is not None
+
+    def is_held(self) -> bool:
+        """Does the claim at hand still stand? True while the share cannot tell."""
+        if self._held is None:
+            return True
+        try:
+            self._spool.files.mtime_ns(self._held.path)
+        except FileNotFoundError:
+            return False
+        except DashtoolsError:
+            return True
+        return True
 
     @contextlib.contextmanager
     def _present(self) -> Iterator[None]:
         """Alive in the spool; on the way out a claim that is still held is given back."""
         self._presence.enter()
         try:
+            for folder in self._scratch.clear() if self._scratch else ():
+                LOGGER.info("%s was left by a killed worker and was removed", folder)
             yield
         finally:
             with uninterrupted():
@@ -131,6 +162,8 @@ class Worker:
                     self._owe(self._held, {"event": "interrupted", "message": "the worker was told to end"})
                 with contextlib.suppress(DashtoolsError):
                     self._spool.give_back_unsure()
+                if self._scratch is not None:
+                    self._scratch.ended()
                 self._presence.leave(is_clean=not self._owed and self._spool.unsure is None)
 
     def _take(self, claim: Callable[[], Claim | None]) -> bool:
@@ -172,6 +205,7 @@ class Worker:
                 settings=self._plan.settings,
                 rules=self._plan.rules,
                 progress=self._progress(claim),
+                began=partial(self._scratch.began, claim) if self._scratch else lambda out: None,
             )
 
     def _stage(self, task_type: str) -> Stage:

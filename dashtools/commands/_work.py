@@ -8,9 +8,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,13 +19,33 @@ from dashtools.commands._run import Session, entry_for
 from dashtools.interrupts import Stopped
 from dashtools.log import LOGGER
 
+if TYPE_CHECKING:
+    from dashtools.attempt import Builder
+    from dashtools.worker import Worker
+
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def work(session: Session, task_types: Sequence[str], mode: str, words: Sequence[str] = ()) -> int:
     """Works in this process; prints each finished task's new path; the exit status."""
-    from dashtools.attempt import Ending, Rules
     from dashtools.commands._stages import stage_tools
+
+    worker = worker_for(session, task_types, stage_tools(session.config))
+    if words:
+        worker.run_entries([entry_for(session, word) for word in words])
+    else:
+        worker.run(mode)
+    return status_after(worker)
+
+
+def status_after(worker: Worker) -> int:
+    """0, or the status of what was missing."""
+    return max((error.exit_status for error in worker.unavailable.values()), default=0)
+
+
+def worker_for(session: Session, task_types: Sequence[str], tools: Mapping[str, Builder]) -> Worker:
+    """A worker of this host's configuration that shows progress and prints each finished task's new path."""
+    from dashtools.attempt import Ending, Rules
     from dashtools.devices.places import HostPlaces
     from dashtools.devices.registry import adapter_for
     from dashtools.spool.queue import Claim
@@ -42,6 +62,8 @@ def work(session: Session, task_types: Sequence[str], mode: str, words: Sequence
         lease_s=float(rules["lease_seconds"]),
         stage_timeout_s=float(rules["stage_timeout_seconds"]),
         about={"device_id": config.device_id},
+        state_dir=config.state_dir,
+        most_at_once=rules["max_concurrent_tasks_per_device"] or cores(),
     )
     bar = TaskBar()
 
@@ -54,13 +76,7 @@ def work(session: Session, task_types: Sequence[str], mode: str, words: Sequence
         fields = {"path": str(ending.path), "task_id": claim.entry.task_id, "task_type": claim.entry.task_type}
         session.emit("task", str(ending.path), how=ending.how, seconds=round(ending.seconds, 3), **fields)
 
-    worker = Worker(session.spool, plan, stage_tools(config), HostPlaces(config), progress=bar.of, report=report)
-    if words:
-        worker.run_entries([entry_for(session, word) for word in words])
-    else:
-        worker.run(mode)
-    bar.clear()
-    return max((error.exit_status for error in worker.unavailable.values()), default=0)
+    return Worker(session.spool, plan, tools, HostPlaces(config), progress=bar.of, report=report)
 
 
 def work_in_processes(session: Session, task_types: Sequence[str], mode: str, jobs: int) -> int:
