@@ -16,7 +16,7 @@ from dashtools.model import Detection, Json
 from dashtools.ports import Detector, Frame, PlateReader
 from dashtools.stages import crops
 from dashtools.stages.thumbs import encode_jpeg
-from dashtools.stages.tracklets import Linker, Sight, Tracklet
+from dashtools.stages.tracklets import Linker, Sight, SightKey, Tracklet
 
 CANDIDATE_SCORE = 0.05  # most plates that score below the usual threshold score above this; tracks confirm them
 READABLE_WIDTH_PX = 36  # five pixels a sign: below that the reader's answers are noise
@@ -25,6 +25,7 @@ _EMPTY_SCORE = 0.1
 _EXAMINE_EVERY = 5
 _STILL_QUALITY = 90
 _GROWTH = 1.15
+_SHOWN_LENGTH, _SHOWN_CONFIDENCE = 3, 0.4
 
 
 @dataclass
@@ -32,7 +33,7 @@ class Examined:
     """What came of a clip; `crops` holds PNG bytes by frame and box, `stills` JPEG paths by frame."""
 
     linker: Linker = field(default_factory=Linker)
-    crops: dict[tuple[int, Box], bytes] = field(default_factory=dict)
+    crops: dict[SightKey, bytes] = field(default_factory=dict)
     stills: dict[int, Path] = field(default_factory=dict)
     frames_examined: int = 0
     frames_skipped: int = 0
@@ -100,29 +101,32 @@ class Examiner:
         tracklet.set_last(replace(sight, reading=reading))
         self.found.reads += 1
         self.found.seconds["read"] += monotonic() - before
-        if len(reading.text) >= 4 and reading.confidence >= 0.5:
+        if len(reading.text) >= _SHOWN_LENGTH and reading.confidence >= _SHOWN_CONFIDENCE:
             self._set_aside(tracklet, crop, picture)
 
     def _set_aside(self, tracklet: Tracklet, crop: NDArray[Any], picture: NDArray[Any]) -> None:
-        """Keeps the crop and its frame while the crop is among the best of its tracklet and text."""
-        sight = tracklet.last
-        rivals = [s for s in tracklet.sights if (s.frame_index, s.box) in self.found.crops and _text(s) == _text(sight)]
+        """Keeps the crop and its frame while the crop is the best of its tracklet and text."""
+        sight, found = tracklet.last, self.found
+        rivals = [s for s in tracklet.sights[:-1] if s.key in found.crops and _text(s) == _text(sight)]
         if any(merit(rival) >= merit(sight) for rival in rivals):
             return
-        for rival in rivals:
-            del self.found.crops[rival.frame_index, rival.box]
-        self.found.crops[sight.frame_index, sight.box] = cv2.imencode(".png", crop)[1].tobytes()
-        if sight.frame_index not in self.found.stills:
+        found.crops[sight.key] = cv2.imencode(".png", crop)[1].tobytes()
+        if sight.frame_index not in found.stills:
             path = self.out / "stills" / f"{sight.frame_index:08d}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(encode_jpeg(picture, _STILL_QUALITY))
-            self.found.stills[sight.frame_index] = path
+            found.stills[sight.frame_index] = path
+        for rival in rivals:
+            del found.crops[rival.key]
+            if not any(index == rival.frame_index for index, _ in found.crops):
+                found.stills.pop(rival.frame_index).unlink()
 
 
 def merit(sight: Sight) -> float:
-    """How good a crop is to show: confident, large and whole."""
-    confidence = sight.reading.confidence if sight.reading else 0.0
-    return confidence**4 * sight.quality
+    """How good a crop is to show: confident, large, whole, and read by itself."""
+    if sight.reading is None:
+        return 0.0
+    return sight.reading.confidence**4 * sight.quality * (0.5 if sight.reading.band == "vote" else 1.0)
 
 
 def is_readable(box: Box) -> bool:

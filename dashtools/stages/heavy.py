@@ -32,11 +32,7 @@ class HeavyStage:
         examiner = self._examine(context, preproc)
         found = examiner.found
         tracks, scraps = verdicts(
-            context.task.video_id,
-            found.linker.tracklets(),
-            _locator(context),
-            min_confidence=float(context.settings["min_plate_confidence"]),
-            min_score=float(context.settings["min_score"]),
+            context.task.video_id, found.linker.tracklets(), found.crops, _locator(context), context.settings
         )
         outputs = _write_pictures(context, found, tracks)
         counts = _counts(found, tracks, scraps)
@@ -101,7 +97,7 @@ def _write_pictures(context: StageContext, found: Examined, tracks: list[Verdict
         best = verdict.best
         for name in (verdict.crop, verdict.still):
             (context.out / name).parent.mkdir(parents=True, exist_ok=True)
-        (context.out / verdict.crop).write_bytes(found.crops[best.frame_index, best.box])
+        (context.out / verdict.crop).write_bytes(found.crops[best.key])
         shutil.copyfile(found.stills[best.frame_index], context.out / verdict.still)
         outputs += [Output(verdict.crop, "plate_crop"), Output(verdict.still, "best_frame")]
     shutil.rmtree(context.out / "stills", ignore_errors=True)

@@ -20,6 +20,9 @@ _SIZE_RATIO = 1.35
 _EDGE_WEIGHT = 0.3  # a plate that slides out of the frame is read confidently and short
 
 
+SightKey = tuple[int, Box]
+
+
 @dataclass(frozen=True)
 class Sight:
     """A plate's box in one frame, with its reading where it was read."""
@@ -32,6 +35,11 @@ class Sight:
     """At the frame's border: a part may be missing."""
     sharpness: float = 0.0
     reading: Reading | None = None
+
+    @property
+    def key(self) -> SightKey:
+        """Tells it from every other sight of the clip."""
+        return self.frame_index, self.box
 
     @property
     def quality(self) -> float:

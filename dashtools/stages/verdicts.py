@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dashtools.model import Json
 from dashtools.stages.align import edits
@@ -12,7 +13,7 @@ from dashtools.stages.formats import settle
 from dashtools.stages.gps_align import Locator, Position
 from dashtools.stages.joining import join
 from dashtools.stages.plates import refusal
-from dashtools.stages.tracklets import Group, Sight, Tracklet
+from dashtools.stages.tracklets import Group, Sight, SightKey, Tracklet
 from dashtools.stages.vote import Vote
 
 _AUDIT_LENGTH = 3  # shorter scraps are only counted, or noise would bury the refused plates worth a look
@@ -43,34 +44,41 @@ class Verdict:
 
 
 def verdicts(
-    video_id: str, tracklets: Sequence[Tracklet], locator: Locator, *, min_confidence: float, min_score: float
+    video_id: str,
+    tracklets: Sequence[Tracklet],
+    shown: Collection[SightKey],
+    locator: Locator,
+    settings: Mapping[str, Any],
 ) -> tuple[list[Verdict], int]:
-    """Every track worth keeping, by first frame, and how many scraps were left out."""
+    """Every track worth keeping, by first frame, and how many scraps were left out.
+
+    `shown` are the sights whose crops were set aside: a sighting shows one of them.
+    """
+    limits = {"min_confidence": float(settings["min_plate_confidence"]), "min_score": float(settings["min_score"])}
     groups = [Group(tuple(t.sights)) for t in tracklets]
     tracks = [g for g in join(groups) if any(len(b.text) >= _AUDIT_LENGTH for b in g.ballots)]
     found = []
     for number, group in enumerate(tracks, 1):
-        reason = refusal(group, min_confidence=min_confidence, min_score=min_score)
-        voted = settle(group.vote)
-        best = _best(group)
+        reason = refusal(group, **limits)
+        best = _best(group, shown)
+        if reason is None and best.key not in shown:
+            reason = "no single reading is good enough to show"
         moments = {"first": group.sights[0], "best": best, "last": group.sights[-1]}
         positions = {name: locator.at(sight.pts_ms) for name, sight in moments.items()}
-        found.append(Verdict(f"{video_id}.t{number:03d}", group, voted, reason, best, positions))
+        found.append(Verdict(f"{video_id}.t{number:03d}", group, settle(group.vote), reason, best, positions))
     joined = sum(len(v.group.sights) for v in found)
     return found, sum(len(g.sights) for g in groups) - joined
 
 
-def _best(group: Group) -> Sight:
-    """The sight to show: read as voted, from the very crop that is shown, and then the best to look at."""
+def _best(group: Group, shown: Collection[SightKey]) -> Sight:
+    """The sight to show: its crop was set aside, it reads as voted, and then the best to look at."""
     text = group.vote.text
-    read = [s for s in group.sights if s.reading is not None and s.reading.text] or list(group.sights)
 
-    def rank(sight: Sight) -> tuple[int, bool, float, int]:
-        reading = sight.reading
-        is_direct = reading is not None and reading.band != "vote"
-        return -edits(reading.text if reading else "", text), is_direct, merit(sight), -sight.frame_index
+    def rank(sight: Sight) -> tuple[bool, int, float, int]:
+        said = sight.reading.text if sight.reading else ""
+        return sight.key in shown, -edits(said, text), merit(sight), -sight.frame_index
 
-    return max(read, key=rank)
+    return max(group.sights, key=rank)
 
 
 def track_json(verdict: Verdict) -> Json:
