@@ -99,7 +99,7 @@ def test_a_requeued_task_in_activation_does_not_show_its_former_completion(libra
     library.spool.files.rename(claim.path, f"{leaf}/{entry.key}.a02.json")
     refresh(library.root, library.db)
     assert done.generation == 1
-    assert rows_of(library.db, "SELECT count(*) FROM lowres") == [(0,)]
+    assert rows_of(library.db, "SELECT path FROM tasks WHERE task_type = 'ARCHIVE_VIDEO'") == []
 
 
 def test_a_failed_clip_is_listed_with_its_reason(library):
