@@ -6,14 +6,12 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from itertools import product
 from pathlib import Path
 
 from dashtools.stages.vote import CharacterVote, Vote
 
-_ALIKE = {"O": "O0", "0": "0O", "I": "I1", "1": "1I"}
+_ALIKE = {"O": "0", "0": "O", "I": "1", "1": "I"}
 _FILE = Path(__file__).resolve().parent.parent / "data" / "formats.json"
-_SWAPS_MAX = 4
 
 
 @lru_cache(maxsize=8)
@@ -38,10 +36,10 @@ def shape(text: str) -> str:
 
 
 def settle(voted: Vote, packs: Sequence[str] | None = None) -> Vote:
-    """The vote with O, 0, I and 1 as the formats want them, where that is the only way to fit one.
+    """The vote with one O, 0, I or 1 as the formats want it, where that is the only way to fit one.
 
-    A text that fits already, that no such swap makes fit, or that two ways make fit, stays as it was read. What
-    was read stays among the alternatives.
+    A text that fits already, that no one swap makes fit, or that two make fit, stays as it was read. What was
+    read stays among the alternatives.
     """
     allowed = masks(tuple(packs) if packs is not None else None)
     if not voted.text or shape(voted.text) in allowed:
@@ -54,15 +52,14 @@ def settle(voted: Vote, packs: Sequence[str] | None = None) -> Vote:
 
 
 def _fitting(text: str, allowed: frozenset[str]) -> list[str]:
-    """The texts with the fewest swaps that fit a format."""
-    if sum(char in _ALIKE for char in text) > _SWAPS_MAX:
+    """The texts one swap away that fit a format.
+
+    Two swaps would let almost any text fit something; a text of digits or letters alone has a shape of its own.
+    """
+    if text.isdigit() or text.isalpha():
         return []
-    candidates = ("".join(signs) for signs in product(*(_ALIKE.get(char, char) for char in text)))
-    by_swaps: dict[int, list[str]] = {}
-    for candidate in candidates:
-        if shape(candidate) in allowed:
-            by_swaps.setdefault(sum(a != b for a, b in zip(candidate, text)), []).append(candidate)
-    return by_swaps[min(by_swaps)] if by_swaps else []
+    swapped = (text[:i] + _ALIKE[char] + text[i + 1 :] for i, char in enumerate(text) if char in _ALIKE)
+    return [candidate for candidate in swapped if shape(candidate) in allowed]
 
 
 def _swapped(character: CharacterVote, wanted: str) -> CharacterVote:

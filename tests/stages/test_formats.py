@@ -22,8 +22,10 @@ def settled(text: str, packs: list[str] | None = None) -> str:
         ("IF05TAC", None, "IF05TAC"),
         ("LSI5EBC", ["br"], "LSI5EBC"),
         ("HELLO", None, "HELLO"),
+        ("75061H1", None, "75061H1"),
+        ("1049338", None, "1049338"),
     ],
-    ids=["one-way", "digit", "fits-already", "no-pack-fits", "no-format"],
+    ids=["one-way", "digit", "fits-already", "no-pack-fits", "no-format", "two-swaps", "only-digits"],
 )
 def test_only_the_one_way_to_fit_is_taken(read: str, packs: list[str] | None, wanted: str) -> None:
     assert settled(read, packs) == wanted
