@@ -7,9 +7,10 @@ Arrays are numpy, uint8: grey (height, width), colour (height, width, 3) in BGR 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from dashtools.model import Detection, PlateRead, StageResult, Task, Track
 
@@ -123,6 +124,48 @@ class GpsReader(Protocol):
 
     def read(self, path: Path, facts: ClipFacts) -> Track | None:
         """Every slot in time order; None when the clip holds nothing of this reader's format."""
+        ...
+
+
+@dataclass(frozen=True)
+class CameraClip:
+    """A clip as a camera lists it; `path` is where it is to lie below the target, `remote` what the camera calls it."""
+
+    path: str
+    remote: str
+    size_bytes: int | None = None
+    is_locked: bool = False
+    taken: str = ""
+    """Digits that order clips by time, where the camera tells."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Bytes of a clip as they come: from `start` on, `total_bytes` of the whole as the camera says it."""
+
+    stream: IO[bytes]
+    start: int
+    total_bytes: int | None
+    validator: str | None
+    """What changes when the clip does (ETag or Last-Modified), where the camera tells."""
+
+
+class Camera(Protocol):
+    """A source of clips: over the network, or a card that is in."""
+
+    kind: str
+    can_delete: bool
+
+    def clips(self) -> list[CameraClip]:
+        """Every clip; TryLater when the camera does not answer."""
+        ...
+
+    def fetch(self, clip: CameraClip, offset: int, validator: str | None = None) -> AbstractContextManager[Fetched]:
+        """The clip's bytes from an offset, or from 0 where that cannot be; OSError or HTTPException when it fails."""
+        ...
+
+    def delete(self, clip: CameraClip) -> None:
+        """Removes a clip."""
         ...
 
 

@@ -90,7 +90,7 @@ def _without_moov(size_bytes: int, boxes: list[Box], stopped: int, has_fragments
     mdat = first(boxes, b"mdat")
     if mdat is None:
         seen = ", ".join(f"{box.name} at {box.start}" for box in boxes[:6])
-        return f"no moov and no mdat box: the camera wrote a header ({seen}) and no picture; {KEPT}"
+        return f"no moov and no mdat box: the camera wrote a header ({seen}) and no picture, file ends at {size_bytes}; {KEPT}"
     what = "no moov box: recording was cut before the camera wrote its index"
     if stopped < size_bytes and not boxes[-1].is_cut:
         what = f"no moov box: the boxes end in bytes that are none at byte {stopped}, an index behind is out of reach"
