@@ -33,9 +33,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "backends": GROUND | {"backends"},
     "devices": GROUND | CONFIG | {"spool", "backends", "devices"},
     "worker": GROUND | {"spool", "stages", "worker"},
+    "bench": GROUND | {"spool", "worker", "bench"},
     "index": GROUND | {"spool", "index"},
     "web": GROUND | {"spool", "index", "web"},
-    "commands": GROUND | CONFIG | {"spool", "stages", "backends", "devices", "worker", "index", "web", "commands"},
+    "commands": GROUND
+    | CONFIG
+    | {"spool", "stages", "backends", "devices", "worker", "index", "web", "bench", "commands"},
 }
 ROOM_OF_FILE = {**dict.fromkeys(GROUND, "ground"), **dict.fromkeys(CONFIG, "config")}
 ROOM_OF_FILE.update({"attempt": "worker", "worker": "worker", "__init__": "ground"})

@@ -55,6 +55,7 @@ class Janitor:
         """A round that looks through all of pending/, also for claims whose worker has no record."""
         done = self._round(is_thorough=True)
         self._reap_scratch()
+        self._reap_locks()
         return done
 
     def _round(self, *, is_thorough: bool) -> Tidied:
@@ -168,6 +169,14 @@ class Janitor:
             return
         if ledger.finish(self._files, scratch, marker, target) is not None:
             done.published.append(target)
+
+    def _reap_locks(self) -> None:
+        """Removes the locks of workers that died before they wrote their record."""
+        names = set(self._files.names("workers"))
+        for name in sorted(names):
+            worker = name[:-5]
+            if name.endswith(".lock") and f"{worker}.json" not in names and self._observer.is_dead(worker):
+                self._files.unlink(f"workers/{name}")
 
     def _reap_scratch(self) -> None:
         """Removes scratch files of nobody: older than 36 hours by the file server's clock."""

@@ -184,3 +184,10 @@ def test_presence_leaves_nothing_behind(spool):
     assert record["device_id"] == "d" and workers.is_gone(record, spool.me) is False
     presence.leave()
     assert spool.files.names("workers") == []
+
+
+def test_the_lock_of_a_worker_that_died_before_its_record_is_removed(root, spool):
+    (root / "workers" / f"{dead().worker}.lock").touch()
+    (root / "workers" / f"{elsewhere().worker}.lock").touch()
+    janitor(spool).sweep()
+    assert spool.files.names("workers") == [f"{elsewhere().worker}.lock"]
