@@ -176,7 +176,10 @@ def _opened(path: Path) -> Any:
     if path.is_file() and path.stat().st_size == 0:
         raise UnreadableClip(path.name, "the file is empty (0 bytes)")
     try:
-        return av.open(str(path), metadata_errors="replace", options={"fflags": "+genpts"})
+        try:
+            return av.open(str(path), metadata_errors="replace", options={"fflags": "+genpts"})
+        except TypeError:  # PyAV 19 decodes metadata leniently by itself and has no such option
+            return av.open(str(path), options={"fflags": "+genpts"})
     except av.error.FileNotFoundError:
         raise
     except (av.error.FFmpegError, ValueError) as error:
