@@ -44,7 +44,7 @@ class Plan:
     seed: int
     lease_s: float = 2.0
     pause_s: float = 0.03
-    keep_ready: int = 60
+    keep_ready: int = 16
     locks_visible: bool = False
     drain_s: float = 600.0
 
@@ -120,8 +120,7 @@ class Soak:
             self._tidied_at = time.monotonic()
 
     def _feed(self) -> None:
-        waiting = sum(1 for _ in self._spool.pending(TYPE)) if len(self.roots) % 5 == 0 else 0
-        if waiting < self.plan.keep_ready:
+        if sum(1 for _ in self._spool.pending(TYPE)) < self.plan.keep_ready:
             task_id = root_id(f"{self.plan.seed}.{len(self.roots)}")
             made = self._spool.publish(Task(task_id, TYPE, "v", params={"fan": FAN, "leave": True}))
             if made is None:

@@ -70,14 +70,22 @@ class Files:
     def names(self, folder: str) -> list[str]:
         """Fresh names in a folder, unsorted; none when the folder is absent."""
         with translated(self.root / folder):
-            try:
-                fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
-            except (FileNotFoundError, NotADirectoryError):
-                return []
-            try:
-                return os.listdir(fd)
-            finally:
-                os.close(fd)
+            for last in (False, False, True):
+                try:
+                    return self._list(folder)
+                except (FileNotFoundError, NotADirectoryError):
+                    return []
+                except OSError as error:
+                    if error.errno != errno.ESTALE or last:
+                        raise  # else a bucket that was removed and made again: the second look finds the new one
+            raise AssertionError
+
+    def _list(self, folder: str) -> list[str]:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
+        try:
+            return os.listdir(fd)
+        finally:
+            os.close(fd)
 
     def read(self, path: str) -> bytes:
         """A file's bytes."""
@@ -224,15 +232,17 @@ class Files:
         return is_ours
 
     def linked(self, target: str) -> bytes | None:
-        """The content that `link` gave a name; None when nobody made it."""
-        try:
-            return self.read(target)
-        except (FileNotFoundError, TaskSystemError):  # a folder, where links are missing
-            pass
-        try:
-            return self.read(f"{target}/content")
-        except (FileNotFoundError, TaskSystemError):
+        """The content that `link` gave a name; None when nobody made it, TryLater when this host cannot see it yet.
+
+        The listing decides: `link` itself looks its target up, and CIFS and NFS remember for a while that it was not
+        there.
+        """
+        for path in (target, f"{target}/content"):  # a folder, where links are missing
+            with contextlib.suppress(FileNotFoundError, TaskSystemError):
+                return self.read(path)
+        if os.path.basename(target) not in self.names(os.path.dirname(target)):
             return None
+        raise TryLater(f"{self.root / target} is listed but cannot be opened yet; mount with lookupcache=positive")
 
     def mkdirs(self, folder: str) -> None:
         """A folder and its parents below the root."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dashtools.errors import BadInput, ClaimLost, TaskSystemError
+from dashtools.errors import BadInput, ClaimLost, TaskSystemError, TryLater
 from dashtools.model import Task, with_changes
 from dashtools.spool import layout, ledger, scan, share
 from dashtools.spool import task as tasks
@@ -162,13 +162,14 @@ class Janitor:
     def _finish_publish(self, kind: str, scratch: str, key: str, done: Tidied) -> None:
         try:
             marker, target = ledger.place_of(kind, self._files.read(scratch), key)
+            if ledger.finish(self._files, scratch, marker, target) is not None:
+                done.published.append(target)
         except FileNotFoundError:
             return
         except BadInput:
             self._files.unlink(scratch)
-            return
-        if ledger.finish(self._files, scratch, marker, target) is not None:
-            done.published.append(target)
+        except TryLater as error:
+            done.troubled.append(str(error))
 
     def _reap_locks(self) -> None:
         """Removes the locks of workers that died before they wrote their record."""

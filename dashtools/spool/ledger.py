@@ -57,7 +57,9 @@ class Ledger:
                 del self._in_doubt[marker]
                 return None
             self._files.sync_folder(marker.rpartition("/")[0])
-            return self._settled(marker)
+            made = bring(self._files, scratch, target)
+            del self._in_doubt[marker]
+            return made
         raise TryLater(f"{self._files.root / scratch} was removed again and again; is this host's lease too short?")
 
     def _settled(self, marker: str) -> str | None:
@@ -83,6 +85,11 @@ def finish(files: Files, scratch: str, marker: str, target: str) -> str | None:
     if files.linked(marker) != mine:
         files.unlink(scratch)
         return None
+    return bring(files, scratch, target)
+
+
+def bring(files: Files, scratch: str, target: str) -> str:
+    """Moves the file behind a marker of ours to its place, durably."""
     try:
         files.rename(scratch, target)
     except FileNotFoundError:

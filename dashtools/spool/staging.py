@@ -62,7 +62,7 @@ class Staging:
         if FINAL in names:
             self._move(f"{folder}/{FINAL}", complete)
         self._files.sync_folder(leaf)
-        self.discard(folder)
+        self._files.rmdir(folder)  # never what is in it: a child that this host cannot see yet is somebody else's
 
     def discard(self, folder: str) -> None:
         """Removes a staging folder."""

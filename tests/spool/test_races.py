@@ -305,3 +305,58 @@ def test_a_claim_lists_no_more_when_more_is_waiting(spool, put, monkeypatch):
 
     few, many = listed(5), listed(60)
     assert many <= few and many < 3
+
+
+def test_a_marker_that_is_listed_but_cannot_be_opened_yet_loses_no_task(root, spool, monkeypatch):
+    me = Identity.mine()
+    dead = replace(me, worker=f"{me.host}~{me.world}~4194999~1~dead")
+    half = Spool(root, Spool.open(root).files, spool.uuid, dead)
+    monkeypatch.setattr(half.files, "rename", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        half.publish(Task("t1", "TEST", "v"))
+    read = spool.files.read
+
+    def stale(path):
+        if path.startswith("known/"):
+            raise FileNotFoundError(path)  # as CIFS answers for a second after the name was looked up in vain
+        return read(path)
+
+    monkeypatch.setattr(spool.files, "read", stale)
+    assert janitor(spool).sweep().troubled
+    monkeypatch.setattr(spool.files, "read", read)
+    janitor(spool).sweep()
+    assert [e.state for e in entries(spool)] == ["ready"]
+
+
+def test_a_staged_child_that_a_janitor_cannot_see_yet_is_not_thrown_away(root, spool, put, monkeypatch):
+    put(spool)
+    claim = take(spool)
+    monkeypatch.setattr(spool, "activate", lambda *_: None)
+    spool.commit(claim, done(claim.task), children=[CHILD])
+    keeper = Spool.open(root)
+    read = keeper.files.read
+
+    def stale(path):
+        if "/child-" in path:
+            raise FileNotFoundError(path)
+        return read(path)
+
+    monkeypatch.setattr(keeper.files, "read", stale)
+    janitor(keeper).sweep()
+    monkeypatch.setattr(keeper.files, "read", read)
+    janitor(keeper).sweep()
+    assert len(entries(keeper, "NEXT")) == 1 and keeper.files.names("staging") == []
+
+
+def test_a_bucket_that_was_made_anew_is_listed_at_the_second_look(spool, put, monkeypatch):
+    put(spool)
+    stale = [OSError(errno.ESTALE, "Stale file handle")]
+    listdir = os.listdir
+
+    def once(fd):
+        if stale:
+            raise stale.pop()
+        return listdir(fd)
+
+    monkeypatch.setattr(atomic.os, "listdir", once)
+    assert take(spool) is not None
