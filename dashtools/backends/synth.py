@@ -154,8 +154,8 @@ def film(scene: Scene, plan: Plan, number: int) -> tuple[bytes, list[list[Seen]]
         stream = container.add_stream(next(name for name in CODECS if name in av.codecs_available), rate=plan.fps)
         stream.width, stream.height, stream.pix_fmt = plan.width, plan.height, "yuv420p"
         stream.codec_context.gop_size, stream.codec_context.thread_count = plan.fps * 2, 1
-        # without AQ, whose assembly reads beyond the last row (x264 in PyAV 17): the same plan gives the same bytes
-        x264 = {"preset": "veryfast", "crf": "23", "x264-params": "aq-mode=0"}
+        # without AQ and mbtree, which differ from run to run in some builds (PyAV 17's x264, 4 results in 24 runs)
+        x264 = {"preset": "veryfast", "crf": "23", "x264-params": "aq-mode=0:mbtree=0"}
         stream.options = x264 if stream.codec_context.name == "libx264" else {"q": "3"}
         for index in range(plan.clip_s * plan.fps):
             picture, plates = scene.frame(number * plan.clip_s + index / plan.fps, number * 10_007 + index)
