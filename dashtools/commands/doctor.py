@@ -7,6 +7,7 @@ import importlib.util
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
 
@@ -16,7 +17,7 @@ from dashtools.errors import DashtoolsError, TryLater
 Finding = tuple[str, str, str]  # (ok | warning | bad), what, words
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @common
 @click.option(
     "--init", "is_init", is_flag=True, help="Make the spool and this host's own storages if they are not there."
@@ -26,6 +27,8 @@ def command(session: Session, is_init: bool) -> int:
 
     The exit status is 0 when everything needed is there, 75 when something is away, 69 when something is missing.
     """
+    if click.get_current_context().invoked_subcommand is not None:
+        return 0
     if is_init:
         _initialise(session)
         session.emit("spool", str(session.spool_path), path=str(session.spool_path))
@@ -36,6 +39,34 @@ def command(session: Session, is_init: bool) -> int:
         if grade == "bad":
             worst = max(worst, 75 if what in ("spool", "storage") else 69)
     return worst
+
+
+@command.command(name="share")
+@common
+@click.option("--wait", "wait_s", type=click.FloatRange(0), default=60.0, metavar="SECONDS", help="For a second host.")
+def share_command(session: Session, wait_s: float) -> int:
+    """Try out the share that holds the spool: run it on two hosts at once. Workers obey what it finds.
+
+    Races for a file, exclusive creation, locks seen across hosts, freshness, names, clock, room, and the words for each
+    mount option that is bad. The exit status is 70 where a spool would not be safe.
+    """
+    from dashtools.commands._share import examine
+
+    return examine(session, wait_s)
+
+
+@command.command(name="camera")
+@common
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def camera_command(session: Session, file: Path) -> None:
+    """Tell what camera made a clip and what is known of it: boxes, GPS, clock; for a report of an unknown camera."""
+    from dashtools.backends import camera_report
+
+    found = camera_report.report(file)
+    if isinstance(found, str):
+        session.emit("camera", found, text=found)
+    else:
+        session.emit_json("camera", **found)
 
 
 def _initialise(session: Session) -> None:

@@ -42,6 +42,7 @@ class Janitor:
     ) -> None:
         self._spool, self._files, self._max_failures = spool, spool.files, max_failures
         self._lease_s, self._clock = lease_s, clock
+        share.refuse_unsafe(spool.files)
         visible = share.are_locks_visible(spool.files)
         self._observer = Observer(spool.files, spool.me, lease_s, clock, are_locks_visible=visible)
         self._staged_before: set[str] = set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import orjson
 
+from dashtools.errors import TaskSystemError
 from dashtools.model import Json
 from dashtools.spool.atomic import Files
 
@@ -22,6 +23,14 @@ def verdict(files: Files) -> Json:
 def are_locks_visible(files: Files) -> bool:
     """Was it proved from two hosts that one sees the other's locks?"""
     return verdict(files).get("locks_visible") is True
+
+
+def refuse_unsafe(files: Files) -> None:
+    """TaskSystemError on a share where two hosts can win the same task."""
+    if verdict(files).get("unique_rename") is False:
+        raise TaskSystemError(
+            f"{files.root}: dc-doctor share saw two hosts win the same file here; a spool needs another file system"
+        )
 
 
 def write(files: Files, found: Json, worker: str) -> None:
