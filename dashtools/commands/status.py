@@ -3,40 +3,94 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import Any
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dashtools.commands._run import Session, common
 
+if TYPE_CHECKING:
+    from dashtools.spool.layout import Entry
+
+RATE_WINDOW_S = 900.0
+MOST_OPENED = 400
+STATES = ("ready", "claimed", "delayed", "complete", "failed")
+
 
 @click.command()
 @common
 def command(session: Session) -> None:
-    """Show how much is ready, claimed, delayed, complete and failed by type, the oldest, the rate, and who works."""
-    from dashtools.spool import scan
+    """Show how much is ready, claimed, delayed, complete and failed by type, the oldest, the rate, and who works.
+
+    The rate is that of the last 15 minutes; what is left is what is pending at that rate, without children to come.
+    """
     from dashtools.times import utc_now
 
     now = utc_now()
+    counts, oldest, done = _counts(session, now)
+    if not session.as_json:
+        click.echo(
+            f"{'TYPE':22}" + "".join(f"{state:>10}" for state in STATES) + "    oldest pending     a minute      left"
+        )
+    for task_type in sorted(counts, key=_stage_order):
+        numbers = {state: counts[task_type][state] for state in STATES}
+        left = sum(numbers[state] for state in STATES[:3])
+        rate = _rate(session, done[task_type], now)
+        eta_s = left / rate if rate and left else None
+        age = oldest.get(task_type)
+        text = f"{task_type:22}" + "".join(f"{numbers[state]:>10}" for state in STATES) + f"    {_age(age):14}"
+        text = f"{text}{'-' if rate is None else f'{rate * 60:.1f}':>13}{_age(eta_s):>10}"
+        about = {"oldest_pending_s": age, "rate_per_min": None if rate is None else round(rate * 60, 2), "eta_s": eta_s}
+        session.emit("queue", text, task_type=task_type, **numbers, **about)
+    for record in _workers(session):
+        held = record.get("holds")
+        text = f"worker {record['worker']}  {record.get('device_id', '')}  {'holds ' + held if held else 'idle'}"
+        if record["alive"] is False:
+            text += "  dead: dc-reap takes its task over"
+        session.emit("worker", text, **record)
+
+
+def _counts(
+    session: Session, now: datetime
+) -> tuple[dict[str, Counter[str]], dict[str, float], dict[str, list[Entry]]]:
+    """Tasks by type and state, the age of the oldest pending one, and the last completed by type."""
+    from dashtools.spool import scan
+
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     oldest: dict[str, float] = {}
+    done: dict[str, list[Entry]] = defaultdict(list)
     for entry in scan.everything(session.spool.files):
         counts[entry.task_type][entry.state] += 1
         if entry.is_pending:
             age_s = (now - entry.created).total_seconds()
             oldest[entry.task_type] = max(oldest.get(entry.task_type, 0.0), age_s)
-    states = ("ready", "claimed", "delayed", "complete", "failed")
-    if not session.as_json:
-        click.echo(f"{'TYPE':22}" + "".join(f"{state:>10}" for state in states) + "    oldest pending")
-    for task_type in sorted(counts, key=_stage_order):
-        numbers = {state: counts[task_type][state] for state in states}
-        age = oldest.get(task_type)
-        text = f"{task_type:22}" + "".join(f"{numbers[state]:>10}" for state in states) + f"    {_age(age)}"
-        session.emit("queue", text, task_type=task_type, **numbers, oldest_pending_s=age)
-    for record in _workers(session):
-        held = record.get("holds")
-        text = f"worker {record['worker']}  {record.get('device_id', '')}  {'holds ' + held if held else 'idle'}"
-        session.emit("worker", text, **record)
+        else:
+            done[entry.task_type] = [*done[entry.task_type][-MOST_OPENED:], entry]
+    return counts, oldest, done
+
+
+def _rate(session: Session, entries: list[Entry], now: datetime) -> float | None:
+    """Completions a second in the last minutes, from the youngest records; None when there were none."""
+    since = now - RATE_WINDOW_S * timedelta(seconds=1)
+    times = sorted(when for when in _completion_times(session, entries) if when >= since)
+    if not times:
+        return None
+    return len(times) / max(1.0, (now - times[0]).total_seconds())
+
+
+def _completion_times(session: Session, entries: list[Entry]) -> Iterator[datetime]:
+    from dashtools.errors import BadInput
+    from dashtools.times import from_text
+
+    for entry in entries[-MOST_OPENED:]:
+        try:
+            text = session.spool.load(entry).completed_at
+        except (FileNotFoundError, BadInput):
+            continue
+        if text:
+            yield from_text(text)
 
 
 def _stage_order(task_type: str) -> tuple[int, str]:

@@ -108,6 +108,15 @@ class Files:
             finally:
                 os.close(fd)
 
+    def ctime_ns(self, path: str) -> int:
+        """When a file last changed its name or content, in server time: for a claim, when it was claimed."""
+        with translated(self.root / path):
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd)
+            try:
+                return os.fstat(fd).st_ctime_ns
+            finally:
+                os.close(fd)
+
     def now_ns(self, probe: str) -> int:
         """The file server's clock: the time it gives a new file."""
         with translated(self.root / probe):

@@ -6,12 +6,16 @@ import json
 import os
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dashtools.model import Task, with_changes
 from dashtools.spool.queue import Spool
+from dashtools.spool.workers import Identity
+from dashtools.times import to_text, utc_now
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -111,6 +115,59 @@ def test_status_counts_by_type_and_state(root):
     fail(root, "t1", "torn")
     line = json.loads(dc(root, "status", "--json").stdout.splitlines()[0])
     assert (line["task_type"], line["failed"], line["ready"]) == ("TEST", 1, 0)
+
+
+def test_status_tells_the_rate_and_how_long_the_rest_takes(root):
+    for n in range(3):
+        complete(root, f"t{n}")
+    dc(root, "put", stdin='{"task_type": "TEST", "video_id": "v"}')
+    line = json.loads(dc(root, "status", "--json").stdout.splitlines()[0])
+    assert line["rate_per_min"] > 0 and 0 < line["eta_s"] < 900
+
+
+def complete(root: Path, task_id: str) -> None:
+    spool = Spool.open(root)
+    spool.publish(Task(task_id=task_id, task_type="TEST", video_id="v"))
+    claim = spool.claim(spool.scanner(["TEST"], {}))
+    spool.commit(claim, with_changes(claim.task, state="complete", completed_at=to_text(utc_now())))
+
+
+def claimed_by(root: Path, task_id: str, identity: Identity) -> None:
+    """A task that a worker of that identity holds; the record of a far one is old."""
+    spool = Spool.open(root)
+    spool.publish(Task(task_id=task_id, task_type="TEST", video_id="v"))
+    spool.me = identity
+    assert spool.claim(spool.scanner(["TEST"], {}))
+    record = root / "workers" / f"{identity.worker}.json"
+    record.write_text(json.dumps({**identity.to_json(), "beat": 1}))
+    if identity.host == "far":
+        os.utime(record, (1e9, 1e9))
+
+
+def test_orphans_are_told_from_tasks_that_are_worked_on(root):
+    me = Identity.mine()
+    claimed_by(root, "mine", me)
+    claimed_by(root, "killed", replace(me, worker=f"{me.host}~{me.world}~4194999~1~dead", pid=4194999, start="1"))
+    claimed_by(root, "far", replace(me, worker="far~0~1~1~x", host="far"))
+    listed = dc(root, "ls", "--orphans", "--json").stdout.splitlines()
+    assert sorted(json.loads(line)["task_id"] for line in listed) == ["far", "killed"]
+    assert "far" in dc(root, "ls", "--host", "far").stdout
+
+
+def test_a_claim_is_stuck_when_it_is_held_longer_than_a_stage_may_take(root, monkeypatch):
+    claimed_by(root, "t1", Identity.mine())
+    assert dc(root, "ls", "--stuck").stdout == ""
+    monkeypatch.setenv("DASHTOOLS_STAGE_TIMEOUT_SECONDS", "1")
+    path = next(root.glob("pending/**/*.run~*"))
+    while time.time() - path.stat().st_ctime < 1.1:
+        dc(root, "ls", "--stuck")
+    assert "t1" in dc(root, "ls", "--stuck").stdout
+
+
+def test_ls_by_age_lists_only_what_is_older(root):
+    dc(root, "put", stdin='{"task_type": "TEST", "video_id": "v"}')
+    assert dc(root, "ls", "--age", "1h").stdout == "" and dc(root, "ls", "--age", "0s").stdout
+    assert dc(root, "ls", "--age", "soon").returncode == 64
 
 
 def test_priority_moves_a_ready_task(root):
