@@ -276,6 +276,9 @@ def _packets(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
     except av.error.FFmpegError as error:
         damage.decode_errors += 1
         _say(damage, f"the container ends early: {_reason(error)}")
+    except IndexError:  # PyAV, when a packet belongs to a stream that appears only here
+        damage.decode_errors += 1
+        _say(damage, "the container ends early: a stream appears that was not announced")
     yield None
 
 

@@ -134,7 +134,7 @@ def _index(stream: BinaryIO, size_bytes: int) -> list[tuple[int, int]]:
     head = stream.read(8)
     if len(head) < 8:
         return []
-    room = (gps.payload_end(size_bytes) - gps.body - 8) // 8
+    room = max(0, gps.payload_end(size_bytes) - gps.body - 8) // 8
     table = stream.read(8 * min(struct.unpack_from(">I", head, 4)[0], room, MAX_SLOTS))
     entries = list(struct.iter_unpack(">II", table[: len(table) // 8 * 8]))
     while entries and entries[-1] == (0, 0):

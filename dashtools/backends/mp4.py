@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dashtools.backends.boxes import Box, descend, first, walk
+from dashtools.backends.fragments import impossible
 from dashtools.backends.mpegts import check_transport_stream, find_sync
 from dashtools.backends.sample_tables import SampleTables, handler_of, read_tables
 from dashtools.errors import InputMissing, UnreadableClip
@@ -80,6 +81,8 @@ def _check_boxes(stream: BinaryIO, size_bytes: int, name: str, boxes: list[Box],
     if is_fragmented:
         if not fragments and not any(tables.declared for tables in videos):
             raise UnreadableClip(name, f"a fragmented MP4 without any fragment: only its header was written; {KEPT}")
+        if (why := impossible(stream, fragments, size_bytes)) is not None:
+            raise UnreadableClip(name, f"{why}; {KEPT}")
         return ContainerReport("fragmented mp4", tuple(findings))
     return _judge(name, size_bytes, moov, videos, findings)
 
@@ -90,7 +93,8 @@ def _without_moov(size_bytes: int, boxes: list[Box], stopped: int, has_fragments
     mdat = first(boxes, b"mdat")
     if mdat is None:
         seen = ", ".join(f"{box.name} at {box.start}" for box in boxes[:6])
-        return f"no moov and no mdat box: the camera wrote a header ({seen}) and no picture, file ends at {size_bytes}; {KEPT}"
+        what = f"no moov and no mdat box: the camera wrote a header ({seen}) and no picture"
+        return f"{what}, file ends at {size_bytes}; {KEPT}"
     what = "no moov box: recording was cut before the camera wrote its index"
     if stopped < size_bytes and not boxes[-1].is_cut:
         what = f"no moov box: the boxes end in bytes that are none at byte {stopped}, an index behind is out of reach"
@@ -153,7 +157,8 @@ def _judge(name: str, size_bytes: int, moov: Box, videos: list[SampleTables], fi
             "no place for any of them" if lowest is None else f"the lowest at byte {lowest}, file ends at {size_bytes}"
         )
         why = "".join(f"; {fault}" for fault in best.faults[:3])
-        text = f"the index at byte {moov.start} lists {best.declared} pictures but none lies in the file ({where}{why}); {KEPT}"
+        text = f"the index at byte {moov.start} lists {best.declared} pictures but none lies in the file"
+        text = f"{text} ({where}{why}); {KEPT}"
         raise UnreadableClip(name, text)
     if inside < best.declared:
         findings.append(f"{best.declared - inside} of {best.declared} pictures of the index are not in the file")

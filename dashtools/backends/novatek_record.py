@@ -78,7 +78,7 @@ def decode_record(record: bytes) -> Slot | None:
     is_local = year >= 2000  # Kenwood writes the whole year, by the camera's own clock
     try:
         when = datetime(year if is_local else 2000 + year, month, day, hour, minute, second, tzinfo=timezone.utc)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     void = Fix(0, False, utc=None if is_local or state != b"A" and year == 0 else to_text(when))
     return Slot("record", _position(record, void) if state == b"A" else void, is_local)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dashtools.backends.boxes import Box, first, walk
 
-MAX_TABLE_BYTES = 64 << 20  # 16 million samples: three days at 60 frames a second
+MAX_TABLE_BYTES = 12 << 20  # 3 million samples: 14 hours at 60 frames a second
 Numbers = NDArray[np.int64]
 
 
@@ -93,7 +93,7 @@ def _sizes(stream: BinaryIO, boxes: dict[bytes, Box], limit: int, tables: Sample
     stream.seek(box.body)
     head = stream.read(12)
     if len(head) == 12 and (same := struct.unpack_from(">I", head, 4)[0]):
-        count = min(struct.unpack_from(">I", head, 8)[0], MAX_TABLE_BYTES // 4)
+        count = min(struct.unpack_from(">I", head, 8)[0], MAX_TABLE_BYTES // 8)
         return np.full(count, same, np.int64)
     return np.frombuffer(_table(stream, box, limit, 12, 4, tables), ">u4").astype(np.int64)
 
