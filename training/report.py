@@ -116,9 +116,9 @@ class Baseline:
     """A YOLO detector through dashtools' own backend; it knows its input size."""
 
     def __init__(self, path: Path) -> None:
-        from dashtools.backends.onnx import OnnxPlateDetector
+        from dashtools.backends.onnx import OnnxHeadsDetector, OnnxPlateDetector
 
-        self.detector = OnnxPlateDetector(path)
+        self.detector = (OnnxHeadsDetector if path.stem.endswith("-heads") else OnnxPlateDetector)(path)
 
     def boxes(self, bgr: NDArray[np.uint8], width: int, height: int) -> NDArray[np.float32]:
         found = self.detector.detect(bgr, 0.02)
