@@ -41,6 +41,7 @@ DEFAULT_PROCESSING: Json = {
     "yolo_model_path": None,
     "ocr_model_path": None,
     "crops_per_track": 12,
+    "clip_name_pattern": None,
 }
 STAGE_TYPES = TASK_TYPES[:5]
 DEFAULT_PROFILES: Json = {
@@ -117,6 +118,7 @@ PROCESSING_SHAPE: Json = {
     "yolo_model_path": _MODEL,
     "ocr_model_path": _MODEL,
     "crops_per_track": Leaf("integer", 1, 1000),
+    "clip_name_pattern": Leaf("text", nullable=True),
 }
 SHARED_SHAPE: Json = {
     "global": GLOBAL_SHAPE,

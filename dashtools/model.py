@@ -197,12 +197,14 @@ class Track:
     """The camera's own path during a clip, in time order, void slots included.
 
     `reader` names who read it ("novatek", "blackvue", "nmea", "exiftool", "none"), `note` why it is empty.
+    `uncertainty_ms` bounds how far fixes and pictures may be apart on the clip's time; None where nothing tells.
     """
 
     reader: str
     fixes: tuple[Fix, ...] = ()
     version: str = "1"
     note: str | None = None
+    uncertainty_ms: int | None = None
 
     def to_json(self) -> Json:
         return {
@@ -210,6 +212,7 @@ class Track:
             "reader": self.reader,
             "version": self.version,
             "note": self.note,
+            "uncertainty_ms": self.uncertainty_ms,
             "fixes": [fix.to_json() for fix in self.fixes],
         }
 
@@ -219,6 +222,7 @@ class Track:
             reader=value["reader"],
             version=value.get("version", "1"),
             note=value.get("note"),
+            uncertainty_ms=value.get("uncertainty_ms"),
             fixes=tuple(Fix(**fix) for fix in value.get("fixes", ())),
         )
 

@@ -10,6 +10,7 @@ ZONE_STEP_MS = 900_000
 MAX_ZONE_MS = 14 * 3_600_000
 NAME_SLACK_MS = 2000
 UNKNOWN_DURATION_S = 300
+ASSUMED_MS = 1000  # how far off a start that had to be assumed may well be
 AT_END = "the clip's start is not known: it is taken to end at the last fix"
 
 

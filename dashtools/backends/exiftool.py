@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from dashtools.backends.clip_clock import video_times
+from dashtools.backends.clip_clock import ASSUMED_MS, video_times
 from dashtools.geodesy import is_plausible
 from dashtools.model import Fix, Track
 from dashtools.ports import ClipFacts
@@ -60,7 +60,13 @@ class ExiftoolGps:
         ]
         if not fixes:
             return None
-        return Track(self.name, tuple(sorted(fixes, key=lambda fix: fix.t_ms)), version=version, note=note)
+        return Track(
+            self.name,
+            tuple(sorted(fixes, key=lambda fix: fix.t_ms)),
+            version=version,
+            note=note,
+            uncertainty_ms=ASSUMED_MS if note else None,
+        )
 
 
 def _ask(program: str, path: Path, timeout_s: float) -> Tags:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from dashtools.backends.boxes import walk
-from dashtools.backends.clip_clock import video_times
+from dashtools.backends.clip_clock import ASSUMED_MS, video_times
 from dashtools.geodesy import is_plausible
 from dashtools.model import Fix, Track
 from dashtools.ports import ClipFacts
@@ -145,9 +145,10 @@ def log_track(rows: Iterable[list[str]], stem: str, duration_s: float) -> Track 
     stamps = sorted(slots)
     times, note = video_times([1000 * stamp for stamp in stamps], names.pop() if len(names) == 1 else stem, duration_s)
     fixes = tuple(Fix(**{**slots[stamp].to_json(), "t_ms": t_ms}) for stamp, t_ms in zip(stamps, times))
+    assumed_ms = ASSUMED_MS if note else None
     if not any(fix.is_valid for fix in fixes):
         note = f"the receiver never had a fix: all {len(fixes)} slots are void"
-    return Track("70mai text", fixes, note=note)
+    return Track("70mai text", fixes, note=note, uncertainty_ms=assumed_ms)
 
 
 def _log_slot(row: list[str]) -> tuple[int, Fix] | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dashtools.backends.boxes import first, walk
+from dashtools.backends.clip_clock import ASSUMED_MS
 from dashtools.backends.nmea import name_clock_ms, read_log, timed
 from dashtools.model import Track
 from dashtools.ports import ClipFacts
@@ -57,13 +58,13 @@ class LogGps:
 def track_of(reader: str, text: bytes, path: Path, facts: ClipFacts) -> Track | None:
     """The track of one log; None when it holds no RMC sentence."""
     slots, doubt = read_log(text)
-    fixes, note = timed(slots, name_clock_ms(path.stem), facts.duration_s)
+    fixes, assumed = timed(slots, name_clock_ms(path.stem), facts.duration_s)
     if not fixes:
         return None
     if not any(fix.is_valid for fix in fixes):
-        note = f"the receiver never had a fix: all {len(fixes)} slots are void"
-    note = "; ".join(part for part in (doubt, note) if part) or None
-    return Track(reader, fixes, note=note)
+        doubt = f"the receiver never had a fix: all {len(fixes)} slots are void"
+    note = "; ".join(part for part in (doubt, assumed) if part) or None
+    return Track(reader, fixes, note=note, uncertainty_ms=ASSUMED_MS if assumed else None)
 
 
 def _embedded(stream: BinaryIO, size_bytes: int) -> bytes | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import gpxpy
 import gpxpy.gpx
 
-from dashtools.backends.clip_clock import clip_start_ms, video_times
+from dashtools.backends.clip_clock import ASSUMED_MS, clip_start_ms, video_times
 from dashtools.geodesy import is_plausible
 from dashtools.model import Fix, Track
 from dashtools.ports import ClipFacts
@@ -67,7 +67,12 @@ def _gpx_track(points: list[gpxpy.gpx.GPXTrackPoint], stem: str, duration_s: flo
     fixes = [_point(point) for point in points]
     if any(point.time is None for point in points):
         note = "the points have no times: they are counted, one a second"
-        return Track("gpx", tuple(Fix(**{**f.to_json(), "t_ms": 1000 * k}) for k, f in enumerate(fixes)), note=note)
+        return Track(
+            "gpx",
+            tuple(Fix(**{**f.to_json(), "t_ms": 1000 * k}) for k, f in enumerate(fixes)),
+            note=note,
+            uncertainty_ms=ASSUMED_MS,
+        )
     stamps = [round(point.time.replace(tzinfo=point.time.tzinfo or UTC).timestamp() * 1000) for point in points]
     order = sorted(range(len(stamps)), key=lambda k: stamps[k])
     start_ms = _start_inside([stamps[k] for k in order], stem, duration_s)
@@ -79,7 +84,12 @@ def _gpx_track(points: list[gpxpy.gpx.GPXTrackPoint], stem: str, duration_s: flo
     kept = tuple(
         Fix(**{**fixes[k].to_json(), "t_ms": times[k]}) for k in order if -AROUND_MS <= times[k] <= end_ms
     )  # fmt: skip
-    return Track("gpx", kept, note=note if kept else "no point of the file lies within the clip")
+    return Track(
+        "gpx",
+        kept,
+        note=note if kept else "no point of the file lies within the clip",
+        uncertainty_ms=ASSUMED_MS if note else None,
+    )
 
 
 def _start_inside(stamps: list[int], stem: str, duration_s: float) -> int | None:

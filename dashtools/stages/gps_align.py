@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dashtools.geodesy import interpolate_bearing, interpolate_longitude, is_plausible
 from dashtools.model import Fix, Json, Track
@@ -49,8 +49,17 @@ class Locator:
     def at(self, pts_ms: int) -> Position:
         """The position at a video time; a fix within the tolerance stands for it where nothing brackets it.
 
+        Where the clip's clocks agree less well than the tolerance, the position comes with that as its `reason`.
         `offset_ms` is added to the video time first: what the GPS clock shows when the video shows 0.
         """
+        found = self._at(pts_ms)
+        unsure_ms = self.track.uncertainty_ms or 0
+        if found.latitude is None or unsure_ms <= self.tolerance_ms:
+            return found
+        why = f"uncertain: the clocks agree within {unsure_ms / 1000:.1f} s only (limit {self.tolerance_ms / 1000:g} s)"
+        return replace(found, reason=why)
+
+    def _at(self, pts_ms: int) -> Position:
         if not self._fixes:
             return Position(reason=_why_empty(self.track))
         at_ms = pts_ms + self.offset_ms

@@ -12,6 +12,7 @@ from dashtools.files import sha256_of
 from dashtools.model import FileRef, Json, Output, StageResult, Track
 from dashtools.ports import ClipFacts, ContainerReport, Decoder, GpsReader, StageContext
 from dashtools.stages.canonical import write_json
+from dashtools.stages.clock import uncertainty_ms
 from dashtools.stages.learned import Learned
 from dashtools.stages.names import describe
 from dashtools.stages.recorded import recorded
@@ -50,8 +51,9 @@ class IngestStage:
         damage = _damage(report, facts, self._tail_decodes(clip))
         context.progress(0.5, "track")
         track = read_track(self.gps_readers, clip, facts)
+        track = replace(track, uncertainty_ms=uncertainty_ms(track))
         name = str(context.task.metadata.get("clip") or clip.name)
-        said = describe(f"{ref.path.rpartition('/')[0]}/{name}")
+        said = describe(f"{ref.path.rpartition('/')[0]}/{name}", context.settings.get("clip_name_pattern"))
         when = recorded(track, said.local_time, facts.creation_time)
         learned = Learned(name, ref, report, facts, said, when, damage, track)
         write_json(context.out / "ingest.json", learned.document())

@@ -9,6 +9,7 @@ from typing import Any
 from dashtools.model import OUT, ChildTask, FileRef, Json, Track
 from dashtools.ports import ClipFacts, ContainerReport
 from dashtools.stages.canonical import compact
+from dashtools.stages.clock import doubts
 from dashtools.stages.names import ClipName
 from dashtools.stages.recorded import Recorded
 
@@ -51,7 +52,10 @@ class Learned:
                 "fixes": self.fix_count,
                 "void": len(track.fixes) - self.fix_count,
                 "note": track.note,
+                "uncertainty_ms": track.uncertainty_ms,
+                "doubts": doubts(track),
             },
+            "clock": {"skew_s": when.skew_s, "uncertainty_s": when.uncertainty_s},
         }
 
     def _container(self) -> Json:
@@ -110,7 +114,7 @@ class Learned:
             "recorded_at_method": when.method,
             "utc_offset_min": when.utc_offset_min,
             "gps_reader": self.track.reader,
-            "gps_note": self.track.note,
+            "gps_note": "; ".join([*filter(None, [self.track.note]), *doubts(self.track)]) or None,
             "fix_count": self.fix_count,
             "damage": compact(damage) if is_damaged else None,
             "damaged_frames": damage["lost_frames"],

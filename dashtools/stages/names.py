@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from dashtools.errors import BadConfig
+
 
 @dataclass(frozen=True)
 class ClipName:
@@ -67,6 +69,7 @@ CHANNELS = {
     "F": "front", "FRONT": "front", "R": "rear", "B": "rear", "BACK": "rear", "I": "interior",
 }  # fmt: skip
 VANTRUE_CHANNELS = {"A": "front", "B": "interior", "C": "rear"}
+OWN_GROUPS = {"y", "mo", "d", "h", "mi", "s", "side", "kind", "camera"}
 EVENT_KINDS = {"E", "EV", "EVT", "EMER", "EVNT", "S"}
 PARKING_KINDS = {"P", "PA", "PAR", "MOT", "PARK"}
 LOCKED_KINDS = {"M", "MAN", "LOCK"}
@@ -77,18 +80,41 @@ FOLDER_FLAGS = {
 }
 
 
-def describe(path: str) -> ClipName:
+def own_pattern(pattern: str) -> re.Pattern[str]:
+    """A pattern of the configuration, compiled; BadConfig when it is none, or names groups that nobody knows.
+
+    >>> bool(own_pattern(r"cam(?P<side>[FR])_(?P<y>\\d{4})(?P<mo>\\d\\d)(?P<d>\\d\\d)").match("camF_20240101"))
+    True
+    """
+    try:
+        compiled = re.compile(f"(?:{pattern})\\Z", re.IGNORECASE)
+    except re.error as error:
+        raise BadConfig(f"processing.clip_name_pattern: {error}") from error
+    unknown = sorted(set(compiled.groupindex) - OWN_GROUPS)
+    if unknown:
+        raise BadConfig(
+            f"processing.clip_name_pattern: unknown group {unknown[0]!r}; known: {', '.join(sorted(OWN_GROUPS))}"
+        )
+    return compiled
+
+
+def describe(path: str, pattern: str | None = None) -> ClipName:
     """What the last part of a path says, and its folders' names (RO, Event, Parking, SentryClips) add.
+
+    A `pattern` of one's own is tried first: groups y mo d h mi s, `side` (F, R, I, ...), `kind` (N, E, P, M),
+    `camera`.
 
     >>> describe("DCIM/Movie/RO/2017_0709_082116_002F.MP4")  # doctest: +ELLIPSIS
     ClipName(camera='viofo', channel='front', is_event=False, is_parking=False, is_locked=True, local_time=...)
     """
     folders, _, name = path.replace("\\", "/").rpartition("/")
     stem = name.rpartition(".")[0] or name
-    for camera, pattern in PATTERNS:
-        match = pattern.match(stem)
+    own = ((None, own_pattern(pattern)),) if pattern else ()
+    for known, form in (*own, *PATTERNS):
+        match = form.match(stem)
         if match is not None:
             parts = match.groupdict()
+            camera = known or parts.get("camera") or "own pattern"
             kind, side = (parts.get("kind") or "").upper(), (parts.get("side") or "").upper()
             sides = VANTRUE_CHANNELS if camera == "vantrue" else CHANNELS
             return _with_folders(camera, sides.get(side, "unknown"), kind, _local_time(parts), folders)
@@ -120,7 +146,7 @@ def _with_folders(camera: str, channel: str, kind: str, local_time: datetime | N
 def _local_time(parts: dict[str, str | None]) -> datetime | None:
     if not parts.get("y"):
         return None
-    year, month, day, hour, minute, second = (int(parts[key] or 0) for key in ("y", "mo", "d", "h", "mi", "s"))
+    year, month, day, hour, minute, second = (int(parts.get(key) or 0) for key in ("y", "mo", "d", "h", "mi", "s"))
     try:
         return datetime(year if year > 99 else 2000 + year, month, day, hour, minute, min(second, 59))
     except ValueError:

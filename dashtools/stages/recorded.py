@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashtools.model import Fix, Track
+from dashtools.stages.clock import uncertainty_ms
 from dashtools.times import UTC, from_seconds, from_text, to_text
 
 ZONE_STEP_MIN = 15  # every zone in use is a multiple of a quarter of an hour
 MAX_OFFSET_MIN = 14 * 60
+STAMP_UNSURE_S = 0.5
 SUN_TOLERANCE_H = 2.5  # how far zones stray from the sun's time by longitude
 
 
@@ -21,6 +23,10 @@ class Recorded:
     at: str | None
     method: str
     utc_offset_min: int | None = None
+    skew_s: float | None = None
+    """Seconds that the camera's clock is ahead of the satellites', its zone taken off."""
+    uncertainty_s: float | None = None
+    """How far `at` may be off; None where not even the zone is known."""
 
 
 def recorded(track: Track, local_time: datetime | None, creation_time: str | None) -> Recorded:
@@ -35,7 +41,7 @@ def recorded(track: Track, local_time: datetime | None, creation_time: str | Non
         began = from_seconds(round(began_s, 3))
         offset = zone_offset_min(local_time, began)
         method = "gps, stamps may be local time" if _looks_local(fixes, offset) else "gps"
-        return Recorded(to_text(began), method, offset)
+        return Recorded(to_text(began), method, offset, _skew_s(local_time, began, offset), _unsure_s(track))
     if local_time is not None:
         return Recorded(to_text(local_time.replace(tzinfo=UTC)), "filename, zone unknown")
     created = _created(creation_time)
@@ -53,6 +59,17 @@ def zone_offset_min(local_time: datetime | None, began: datetime) -> int | None:
     minutes = (local_time.replace(tzinfo=UTC) - began) / timedelta(minutes=1)
     offset = round(minutes / ZONE_STEP_MIN) * ZONE_STEP_MIN
     return offset if abs(offset) <= MAX_OFFSET_MIN else None
+
+
+def _skew_s(local_time: datetime | None, began: datetime, offset: int | None) -> float | None:
+    if local_time is None or offset is None:
+        return None
+    return round((local_time.replace(tzinfo=UTC) - began).total_seconds() - 60 * offset, 3)
+
+
+def _unsure_s(track: Track) -> float:
+    """Half a second of the receiver's whole seconds, and what its stamps stray against video time."""
+    return STAMP_UNSURE_S + (uncertainty_ms(track) or 0) / 1000
 
 
 def _looks_local(fixes: list[Fix], offset: int | None) -> bool:

@@ -84,7 +84,10 @@ def test_ingest_json_says_what_the_clip_is(run):
     assert (said["camera"], said["channel"], said["sha256"], said["size_bytes"]) == ("viofo", "front", "ab" * 32, 15)
     assert (said["recorded_at"], said["recorded_at_method"]) == ("2017-07-09T05:21:16Z", "gps")
     assert said["utc_offset_min"] == 180
-    assert said["gps"] == {"reader": "blackvue", "fixes": 1, "void": 1, "note": None}
+    assert said["gps"] == {
+        "reader": "blackvue", "fixes": 1, "void": 1, "note": None, "uncertainty_ms": None, "doubts": [],
+    }  # fmt: skip
+    assert said["clock"] == {"skew_s": 0.0, "uncertainty_s": 0.5}
     assert [(output.path, output.type) for output in result.outputs] == [
         ("ingest.json", "ingest"),
         ("track.json", "track"),
@@ -139,7 +142,8 @@ def test_a_void_track_is_kept_with_its_reason_when_nobody_has_a_fix(run):
 def test_a_clip_without_any_recording_says_so(run):
     result, out = run(None, None)
     assert written(out, "ingest.json")["gps"] == {
-        "reader": "none", "fixes": 0, "void": 0, "note": "no GPS recording found in the clip",
+        "reader": "none", "fixes": 0, "void": 0, "note": "no GPS recording found in the clip", "uncertainty_ms": None,
+        "doubts": [],
     }  # fmt: skip
     assert [row["table"] for row in result.rows] == ["videos"]
 

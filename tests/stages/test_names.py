@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dashtools.errors import BadConfig
 from dashtools.stages.names import describe, priority_of
 
 NAMES = {
@@ -85,3 +86,24 @@ def test_events_and_locked_clips_go_first(path, priority):
 @given(st.text(max_size=60))
 def test_no_name_crashes(name):
     assert describe(name).channel in ("front", "rear", "interior", "unknown")
+
+
+def test_a_pattern_of_ones_own_is_tried_first():
+    pattern = r"(?P<camera>cam)(?P<side>[FR])-(?P<y>\d{4})(?P<mo>\d\d)(?P<d>\d\d)-(?P<h>\d\d)(?P<mi>\d\d)(?P<kind>E)?"
+    said = describe("x/camR-20240131-0915E.mp4", pattern)
+    assert (said.camera, said.channel, said.is_event) == ("cam", "rear", True)
+    assert said.local_time == datetime(2024, 1, 31, 9, 15)
+    assert describe("2017_0709_082116_002F.MP4", pattern).camera == "viofo"
+
+
+@pytest.mark.parametrize("pattern", ["(", r"(?P<yaer>\d{4})"])
+def test_a_pattern_that_is_none_is_told_as_bad_configuration(pattern):
+    with pytest.raises(BadConfig, match="clip_name_pattern"):
+        describe("a.mp4", pattern)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.text(max_size=60))
+def test_no_name_crashes_or_gives_a_time_that_is_none(name):
+    said = describe(name)
+    assert said.local_time is None or 1999 < said.local_time.year < 2100

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import zoneinfo
+from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dashtools.model import Fix, Track
 from dashtools.stages.recorded import Recorded, recorded
+from dashtools.times import UTC, to_text
 
 LOCAL = datetime(2017, 7, 9, 8, 21, 16)
 NO_TRACK = Track("none")
@@ -19,7 +23,7 @@ def track(*stamps: tuple[int, str], longitude: float = 27.68, is_valid: bool = T
 
 def test_satellites_say_the_start_and_the_name_then_says_the_zone():
     fixes = track((6000, "2017-07-09T05:21:22Z"), (7000, "2017-07-09T05:21:23Z"))
-    assert recorded(fixes, LOCAL, None) == Recorded("2017-07-09T05:21:16Z", "gps", 180)
+    assert recorded(fixes, LOCAL, None) == Recorded("2017-07-09T05:21:16Z", "gps", 180, 0.0, 0.5)
 
 
 def test_one_jump_of_the_clock_does_not_move_the_start():
@@ -53,3 +57,36 @@ def test_without_name_and_fix_the_container_counts_unless_its_clock_was_never_se
     )
     assert recorded(NO_TRACK, None, "1970-01-01T00:00:00Z") == Recorded(None, "none")
     assert recorded(NO_TRACK, None, "yesterday") == Recorded(None, "none")
+
+
+ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "America/St_Johns", "Asia/Tokyo"]
+CHANGES = [datetime(2024, 3, 31, 1, tzinfo=UTC), datetime(2024, 10, 27, 1, tzinfo=UTC),
+           datetime(2024, 3, 10, 7, tzinfo=UTC), datetime(2024, 11, 3, 6, tzinfo=UTC),
+           datetime(2024, 4, 6, 15, tzinfo=UTC), datetime(2024, 10, 5, 15, 30, tzinfo=UTC)]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.sampled_from(ZONES),
+    st.sampled_from(CHANGES),
+    st.integers(-90_000, 90_000),
+    st.integers(-440, 440),
+)
+def test_the_zone_is_right_on_both_sides_of_each_change_of_the_clocks(zone, change, seconds, skew_s):
+    """Also in the hour that comes twice: the satellites say which of the two it was."""
+    began = change + timedelta(seconds=seconds)
+    here = began.astimezone(zoneinfo.ZoneInfo(zone))
+    shown = here.replace(tzinfo=None) + timedelta(seconds=skew_s)
+    fixes = tuple(
+        Fix(1000 * k, True, 48.0, 16.0, utc=to_text(began + timedelta(seconds=k))) for k in range(3)
+    )  # fmt: skip
+    when = recorded(Track("x", fixes), shown, None)
+    assert when.at == to_text(began)
+    assert when.utc_offset_min == here.utcoffset() // timedelta(minutes=1)
+    assert when.skew_s == skew_s and when.uncertainty_s == 0.5
+
+
+@given(st.datetimes(datetime(2005, 1, 2), datetime(2099, 1, 1)))
+def test_a_name_alone_gives_its_time_and_no_zone(shown):
+    when = recorded(Track("none"), shown.replace(microsecond=0), None)
+    assert when.method == "filename, zone unknown" and when.utc_offset_min is None and when.uncertainty_s is None
