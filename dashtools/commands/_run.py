@@ -55,7 +55,7 @@ class Session:
         flags = {} if self.lease_s is None else {"global.lease_seconds": self.lease_s}
         return load(self.spool_path, self.config_option, flags=flags)
 
-    def emit(self, kind: str, text: str, **fields: Any) -> None:
+    def emit(self, kind: str, text: str, /, **fields: Any) -> None:
         """One result on stdout: plain text, or with --json a line with its "type"."""
         if self.as_json:
             self.emit_json(kind, **fields)
