@@ -67,7 +67,7 @@ def mai(plain: bytes, fixes: list[Fix]) -> bytes:
                     b"W" if (f.longitude or 0) < 0 else b"E", round(ddmm(f.longitude or 0) * 1000) * f.is_valid)
         for f in fixes
     )  # fmt: skip
-    return plain + box(b"GPS ", records)
+    return plain + box(b"GPS ", records + bytes(36 * 4))  # the camera reserves more than it fills
 
 
 LAYOUTS = {
