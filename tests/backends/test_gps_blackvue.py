@@ -150,3 +150,10 @@ def test_the_logs_of_the_collection_keep_every_second(realdata):
     assert counts["20170708_221449_N"] == (46, 0)
     assert counts["20170709_081815_N"] == (105, 76)
     assert counts["20170709_080018_N"] == (0, 190)
+
+
+def test_a_log_that_was_edited_is_taken_without_its_checksums_and_the_note_says_so(clip):
+    edited = [rmc(50 + k).replace("5357", "5457") for k in range(6)]
+    track = BlackVueGps().read(clip(log(edited)), facts())
+    assert [fix.is_valid for fix in track.fixes] == [True] * 6
+    assert "hardly a checksum" in track.note

@@ -12,7 +12,7 @@ import pytest
 from dashtools.errors import UnreadableClip
 from dashtools.model import OUT, FileRef, Fix, Task, Track
 from dashtools.ports import ClipFacts, ContainerReport, StageContext
-from dashtools.stages.ingest import IngestStage
+from dashtools.stages.ingest import IngestStage, read_track
 
 FACTS = ClipFacts(1920, 1080, "h264", 60.04, 30.0, 1801, 0, True, "2017-07-09T08:21:16Z")
 NAME = "2017_0709_082116_002F.MP4"
@@ -186,3 +186,13 @@ def test_an_unreadable_container_leaves_nothing(run, tmp_path):
 def test_the_same_clip_gives_the_same_bytes_twice(run):
     first = [(path.name, path.read_bytes()) for path in sorted(run(GOOD)[1].iterdir())]
     assert first == [(path.name, path.read_bytes()) for path in sorted(run(GOOD)[1].iterdir())]
+
+
+def test_where_the_format_is_known_a_fallback_is_not_asked(run):
+    class Guess(FakeReader):
+        is_fallback = True
+
+    _, out = run(VOID)
+    track = read_track([FakeReader(VOID), Guess(GOOD)], out, FACTS)
+    assert track.reader == "novatek" and not any(fix.is_valid for fix in track.fixes)
+    assert read_track([FakeReader(None), Guess(GOOD)], out, FACTS).reader == "blackvue"
