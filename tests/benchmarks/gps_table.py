@@ -45,8 +45,8 @@ def rows(folder: Path) -> Iterator[str]:
             theirs = str(len(known))
             pairs = zip(valid, known[len(known) - len(valid) :]) if valid else ()
             differences = [
-                max(abs((f.latitude or 0) - float(k["lat"])), abs((f.longitude or 0) - float(k["lon"])))
-                for f, k in pairs
+                max(abs((fix.latitude or 0) - float(row["lat"])), abs((fix.longitude or 0) - float(row["lon"])))
+                for fix, row in pairs
             ]
             worst = f"{max(differences):.1e}°" if differences else "(out of range)"
         yield (
