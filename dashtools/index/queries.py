@@ -173,12 +173,12 @@ def tracks(connection: sqlite3.Connection, video_id: str) -> list[Track]:
 
 def filtering(connection: sqlite3.Connection, video_id: str) -> dict[str, Any] | None:
     """How many frames were kept, and why the others were not."""
-    sql = "SELECT frames_total, frames_kept, proposals, dropped FROM filtering WHERE video_id = ?"
-    row = connection.execute(sql, (video_id,)).fetchone()
+    names = ("frames_total", "frames_kept", "proposals", "dropped", "corrupt_frames", "decode_errors", "lost_frames")
+    row = connection.execute(f"SELECT {', '.join(names)} FROM filtering WHERE video_id = ?", (video_id,)).fetchone()
     if row is None:
         return None
-    dropped = orjson.loads(row[3]) if row[3] else {}
-    return {"frames_total": row[0], "frames_kept": row[1], "proposals": row[2], "dropped": dropped}
+    found = dict(zip(names, row, strict=True))
+    return {**found, "dropped": orjson.loads(found["dropped"]) if found["dropped"] else {}}
 
 
 def steps(connection: sqlite3.Connection, video_id: str) -> list[Step]:

@@ -71,7 +71,8 @@ CREATE INDEX fixes_video_id ON fixes(video_id, t_ms);
 CREATE INDEX fixes_record ON fixes(record);
 
 CREATE TABLE filtering (
-    video_id TEXT, frames_total INTEGER, frames_kept INTEGER, proposals INTEGER, dropped TEXT, record INTEGER
+    video_id TEXT, frames_total INTEGER, frames_kept INTEGER, proposals INTEGER, dropped TEXT,
+    corrupt_frames INTEGER, decode_errors INTEGER, lost_frames INTEGER, record INTEGER
 );
 CREATE INDEX filtering_video_id ON filtering(video_id);
 CREATE INDEX filtering_record ON filtering(record);

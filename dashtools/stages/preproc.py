@@ -49,7 +49,7 @@ class PreprocStage:
                 entry["thumb"] = paths[entry["frame_index"]]
         write_json(context.out / "preproc.json", self._document(selection, kept, damage))
         seconds = {"total": round(time.monotonic() - started, 3), "proposer": round(proposer_s, 3)}
-        return _result(context.task, selection, kept, list(paths.values()), seconds)
+        return _result(context.task, selection, damage, kept, list(paths.values()), seconds)
 
     def _kept(self, choice: Choice, min_score: float) -> Json:
         found = self.proposer.detect(choice.picture, min_score)[:_PROPOSALS_MAX]
@@ -99,7 +99,9 @@ def _rank(choice: Choice, entry: Json) -> tuple[float, float]:
     return best, choice.sharpness
 
 
-def _result(task: Task, selection: Selection, kept: list[Json], thumbs: list[str], seconds: Json) -> StageResult:
+def _result(
+    task: Task, selection: Selection, damage: Damage, kept: list[Json], thumbs: list[str], seconds: Json
+) -> StageResult:
     counts = selection.ledger.counts()
     onward = tuple(FileRef(OUT, path, "thumbnail") for path in thumbs[:_THUMBS_ONWARD])
     passed_on = tuple(ref for ref in task.inputs if ref.type in ("video", "ingest", "track"))
@@ -116,6 +118,9 @@ def _result(task: Task, selection: Selection, kept: list[Json], thumbs: list[str
         "frames_kept": len(kept),
         "proposals": proposals,
         "dropped": compact(counts),
+        "corrupt_frames": damage.corrupt_frames,
+        "decode_errors": damage.decode_errors,
+        "lost_frames": damage.lost_frames,
     }
     return StageResult(
         outputs=(Output("preproc.json", "preproc"), *(Output(path, "thumbnail") for path in sorted(thumbs))),

@@ -59,6 +59,7 @@ class FakeDecoder:
     drawn: int = 0
     name: str = "fake"
     version: str = "1"
+    lost_frames: int = 0
 
     def facts(self, path: Path) -> ClipFacts:
         return ClipFacts(WIDTH, HEIGHT, "fake", self.times_ms[-1] / 1000, 30.0, len(self.pictures), 0, False)
@@ -67,6 +68,8 @@ class FakeDecoder:
         for index, (picture, at_ms) in enumerate(zip(self.pictures, self.times_ms)):
             self.drawn += 1
             yield FakeFrame(index, at_ms, picture)
+        if damage is not None:
+            damage.lost_frames += self.lost_frames
 
 
 @dataclass

@@ -42,6 +42,7 @@ class Drive:
     def __init__(self, folder: Path, pictures: list[Any], texts: dict[int, tuple[str, float]], **options: Any) -> None:
         self.folder = folder
         self.decoder = FakeDecoder(pictures, [200 * i for i in range(len(pictures))])
+        self.decoder.lost_frames = options.get("lost_frames", 0)
         self.detector = options.get("detector") or FakeDetector()
         self.proposer = options.get("proposer") or FakeDetector(digest="p1")
         self.reader = FakeReader(texts)
@@ -211,3 +212,8 @@ def test_a_real_clip_gives_its_plate_and_the_same_bytes_twice(tmp_path: Path, re
         assert [row["plate"] for row in result.rows if row["table"] == "sightings"] == ["B276WOW"]
         trees.append({str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()})
     assert trees[0] == trees[1]
+
+
+def test_frames_that_could_not_be_decoded_are_counted(tmp_path: Path) -> None:
+    drive = Drive(tmp_path / "a", passing(), {50: ("AB12CDE", 0.95)}, lost_frames=3)
+    assert [row["lost_frames"] for row in drive.preproc.rows] == [3]
