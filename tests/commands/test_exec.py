@@ -66,9 +66,8 @@ def test_a_command_gets_its_task_and_what_it_leaves_becomes_outputs_and_children
     child = (
         '{"task_type": "NEXT", "params": {"n": 1}, "inputs": [{"device": "$out", "path": "d/w.txt", "type": "txt"}]}'
     )
-    done = house.sh(
-        f"mkdir d; python3 -c 'import json,sys; print(json.load(sys.stdin)[\"params\"][\"word\"])' > d/w.txt; echo '{child}'"
-    )
+    word = 'import json,sys; print(json.load(sys.stdin)["params"]["word"])'
+    done = house.sh(f"mkdir d; python3 -c '{word}' > d/w.txt; echo '{child}'")
     assert done.returncode == 0, done.stderr
     record = json.loads(Path(done.stdout.strip()).read_text())
     (output,) = record["outputs"]
