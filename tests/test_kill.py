@@ -1,4 +1,4 @@
-"""kill -9 of the workers at random moments changes nothing in the end: ids, states, digests, rows."""
+"""Workers that are killed or told to end: nothing changes in the end, and a polite end leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -138,3 +138,24 @@ def test_kill_9_at_random_moments_changes_nothing(tmp_path, models, clips):
                 break
         house.dc("run", "--drain", "--jobs", "2")
         assert house.outcome() == expected, f"after {kills} kills with seed {SEED}, in {house.spool}"
+
+
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
+def test_told_to_end_all_workers_give_their_claims_back(tmp_path, models, clips, signum, status):
+    house = House(tmp_path / "house", models, clips)
+    worker = subprocess.Popen(
+        house.argv("run", "--drain", "--jobs", "2"),
+        env=house.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    worker.stdout.readline()  # the first task is done: both workers are at it
+    os.killpg(worker.pid, signum) if signum == signal.SIGINT else worker.send_signal(signum)
+    worker.stdout.read()
+    assert worker.wait(timeout=60) == status
+    spool = Spool.open(house.spool)
+    states = {entry.state for entry in spool.pending()}
+    assert states == {"ready"}, "a claim was left behind"
+    assert (spool.files.names("staging"), spool.files.names("workers")) == ([], [])
+    spool.files.close()
