@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dashtools.backends.clip_clock import ASSUMED_MS, video_times
+from dashtools.backends.exiftool_process import ask
 from dashtools.geodesy import is_plausible
 from dashtools.model import Fix, Track
 from dashtools.ports import ClipFacts
@@ -71,13 +71,10 @@ class ExiftoolGps:
 
 def _ask(program: str, path: Path, timeout_s: float) -> Tags:
     """ExifTool's tags of one file; empty when it fails or takes too long."""
-    command = [program, "-ee3", "-n", "-j", "-a", "-q", "-G3:4", *TAGS, "--", str(path.resolve())]
-    # ExifTool converts local stamps with the host's zone
-    environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C"}
+    arguments = ["-ee3", "-n", "-j", "-a", "-q", "-G3:4", *TAGS, str(path.resolve())]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=timeout_s, env=environment, check=False)
-        answer = json.loads(done.stdout or b"[]")
-    except (subprocess.TimeoutExpired, OSError, ValueError):
+        answer = json.loads(ask(program, arguments, timeout_s) or b"[]")
+    except ValueError:
         return {}
     return answer[0] if isinstance(answer, list) and answer and isinstance(answer[0], dict) else {}
 

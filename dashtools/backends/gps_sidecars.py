@@ -73,13 +73,13 @@ def _gpx_track(points: list[gpxpy.gpx.GPXTrackPoint], stem: str, duration_s: flo
             note=note,
             uncertainty_ms=ASSUMED_MS,
         )
-    stamps = [round(point.time.replace(tzinfo=point.time.tzinfo or UTC).timestamp() * 1000) for point in points]
+    moments = [point.time.replace(tzinfo=point.time.tzinfo or UTC) for point in points if point.time is not None]
+    stamps = [round(moment.timestamp() * 1000) for moment in moments]
     order = sorted(range(len(stamps)), key=lambda k: stamps[k])
     start_ms = _start_inside([stamps[k] for k in order], stem, duration_s)
-    if start_ms is None:
-        times, note = video_times(stamps, stem, duration_s)
-    else:
-        times, note = [stamp - start_ms for stamp in stamps], None
+    times, assumed = video_times(stamps, stem, duration_s)
+    if start_ms is not None:
+        times, assumed = [stamp - start_ms for stamp in stamps], None
     end_ms = 1000 * duration_s + AROUND_MS if duration_s > 0 else float("inf")
     kept = tuple(
         Fix(**{**fixes[k].to_json(), "t_ms": times[k]}) for k in order if -AROUND_MS <= times[k] <= end_ms
@@ -87,8 +87,8 @@ def _gpx_track(points: list[gpxpy.gpx.GPXTrackPoint], stem: str, duration_s: flo
     return Track(
         "gpx",
         kept,
-        note=note if kept else "no point of the file lies within the clip",
-        uncertainty_ms=ASSUMED_MS if note else None,
+        note=assumed if kept else "no point of the file lies within the clip",
+        uncertainty_ms=ASSUMED_MS if assumed else None,
     )
 
 

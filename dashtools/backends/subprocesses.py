@@ -60,7 +60,7 @@ def run_watched(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
     except OSError as error:
         raise BackendUnavailable(f"{argv[0]} does not run: {error.strerror}") from error
@@ -112,5 +112,6 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             pipe.close()
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Has the kernel end the process about to be begun when its parent ends; for `preexec_fn`."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -43,7 +43,7 @@ def metadata_tracks(stream: BinaryIO, size_bytes: int) -> list[MetadataTrack]:
     moov = first(walk(stream, 0, size_bytes)[0], b"moov")
     if moov is None:
         return []
-    found = []
+    found: list[MetadataTrack] = []
     for trak in [box for box in walk(stream, moov.body, moov.payload_end(size_bytes))[0] if box.type == b"trak"]:
         handler = handler_of(stream, trak, size_bytes)
         stbl = descend(stream, trak, size_bytes, b"mdia", b"minf", b"stbl")

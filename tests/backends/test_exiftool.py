@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dashtools.backends import exiftool_process
 from dashtools.backends.exiftool import ExiftoolGps
 from dashtools.backends.gps_novatek import NovatekGps
 from dashtools.ports import ClipFacts
@@ -104,6 +105,21 @@ def test_a_tool_that_does_not_answer_is_left_after_its_time(tmp_path):
     program.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
     program.chmod(0o755)
     assert ExiftoolGps(str(program), timeout_s=0.2).read(Path("a.mp4"), facts()) is None
+
+
+@needs_exiftool
+@pytest.mark.realdata
+def test_one_exiftool_answers_for_many_clips_and_a_new_one_after_it_was_killed(realdata):
+    path = realdata / "gps" / "hero5-trimmed.mp4"
+    counts = [len(ExiftoolGps().read(path, facts(2.0)).fixes)]
+    (key, tool), *others = [item for item in exiftool_process._open.items() if item[0][0].endswith("/exiftool")]
+    assert not others and tool.poll() is None
+    counts.append(len(ExiftoolGps().read(path, facts(2.0)).fixes))
+    assert exiftool_process._open[key] is tool
+    tool.kill()
+    tool.wait()
+    counts.append(len(ExiftoolGps().read(path, facts(2.0)).fixes))
+    assert exiftool_process._open[key] is not tool and len(set(counts)) == 1
 
 
 @needs_exiftool
