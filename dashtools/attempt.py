@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from dashtools.errors import BadInput, ClaimLost, DashtoolsError, OutputRefused
+from dashtools.errors import BadInput, DashtoolsError, OutputRefused
 from dashtools.files import refusals, sha256_of, sync_folder
 from dashtools.interrupts import uninterrupted
 from dashtools.model import OUT, ChildTask, FileRef, Json, StageResult, Task, with_changes
@@ -91,7 +91,7 @@ def attempt(
         _drop_dead_attempts(kept, claim.task)
         return Ending("complete", path, seconds=time.monotonic() - started)
     except BaseException as error:
-        if out is not None and (not is_committing or isinstance(error, ClaimLost)):
+        if out is not None and not is_committing:
             shutil.rmtree(out, ignore_errors=True)
         if not isinstance(error, Exception):
             raise

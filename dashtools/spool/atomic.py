@@ -68,7 +68,12 @@ class Files:
         os.close(self._fd)
 
     def names(self, folder: str) -> list[str]:
-        """Fresh names in a folder, unsorted; none when the folder is absent."""
+        """Names in a folder, unsorted; none when the folder is absent.
+
+        Fresh as a rule. But a busy NFS client may keep a listing that was overtaken by a rename, and a name that is
+        replaced while a folder is read may be missed: a name that is not there proves nothing. Only what is seen counts
+        where something is going to be thrown away.
+        """
         with translated(self.root / folder):
             for last in (False, False, True):
                 try:
@@ -83,7 +88,7 @@ class Files:
     def _list(self, folder: str) -> list[str]:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
         try:
-            return os.listdir(fd)
+            return [name for name in os.listdir(fd) if not name.startswith(".nfs")]  # removed, but open on this host
         finally:
             os.close(fd)
 

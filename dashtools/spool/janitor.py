@@ -62,17 +62,18 @@ class Janitor:
     def _round(self, *, is_thorough: bool) -> Tidied:
         done = Tidied()
         dead = self._observer.dead()
-        # staging is listed before the claims: a claim that is not there then can no longer commit what was staged
         staged = set(self._files.names("staging"))
         suspects = staged if is_thorough else staged & self._staged_before
-        self._staged_before = staged
+        self._staged_before, orphaned = staged, set[str | None]()
         if dead or suspects or is_thorough:
-            claims = [entry for entry in scan.pending(self._files) if entry.state == "claimed"]
+            pending = list(scan.pending(self._files))
+            claims = [entry for entry in pending if entry.state == "claimed"]
             kept = [entry for entry in claims if not self._take_if_dead(entry, dead, done, look=is_thorough)]
-            self._settle(suspects, {(entry.key, entry.attempt) for entry in kept}, done)
-            for worker in set(dead) - {entry.worker for entry in kept}:
-                self._forget(worker)
-        self._finish_publishes(done)
+            self._settle(suspects, _over(pending), done)
+            orphaned = {entry.worker for entry in kept}
+        self._finish_publishes(dead, done)
+        for worker in set(dead) - orphaned:  # last, for what it left is judged by its record
+            self._forget(worker)
         self._wake(done)
         if is_thorough:
             self._swept_at = self._clock()
@@ -120,44 +121,47 @@ class Janitor:
 
     # -- half-done publishes -------------------------------------------------------------------------------------
 
-    def _settle(self, staged: set[str], claimed: set[tuple[str, int]], done: Tidied) -> None:
-        """Activates committed attempts, discards those that can no longer commit, leaves the claimed alone.
+    def _settle(self, staged: set[str], over: dict[str, int], done: Tidied) -> None:
+        """Activates committed attempts, discards those that ended without a commit, leaves all others alone.
 
-        The claim must be seen absent before the record is: the other way round, a commit in between would look like
-        no commit at all, and its children would be thrown away.
+        Both need to be seen: the attempt's own record, or its task somewhere else. A record that is not seen proves
+        nothing: an overtaken listing would throw a committed attempt's children away.
         """
         for name in sorted(staged):
-            parsed = layout.parse_staging(name)
-            if parsed is None or parsed in claimed:
+            key, attempt = layout.parse_staging(name) or ("", 0)
+            if not key:
                 continue
-            folder, complete = f"staging/{name}", self._record(*parsed)
+            folder, complete, latest = f"staging/{name}", *self._record(key, attempt)
             try:
-                if complete is None:
-                    self._spool.discard_staging(folder)
-                    done.discarded.append(folder)
-                else:
+                if complete is not None:
                     self._spool.activate(folder, complete)
                     done.activated.append(complete)
+                elif max(over.get(key, -1), latest - 1) >= attempt:
+                    self._spool.discard_staging(folder)
+                    done.discarded.append(folder)
             except (BadInput, TaskSystemError) as error:
                 done.troubled.append(f"{folder}: {error}")  # one bad folder must not stop the others
 
-    def _record(self, key: str, attempt: int) -> str | None:
+    def _record(self, key: str, attempt: int) -> tuple[str | None, int]:
+        """The record of an attempt, and the latest attempt of its key that has one."""
+        found, latest = None, -1
         for task_type in self._files.names("complete"):
-            names = self._files.names(layout.complete_folder(task_type, key))
-            for failed in (False, True):
-                path = layout.complete_path(task_type, key, attempt, failed=failed)
-                if path.rpartition("/")[2] in names:
-                    return path
-        return None
+            folder = layout.complete_folder(task_type, key)
+            for name in self._files.names(folder):
+                entry = layout.parse(f"{folder}/{name}") if name.startswith(key) else None
+                if entry is not None and entry.key == key:
+                    latest = max(latest, entry.attempt)
+                    found = entry.path if entry.attempt == attempt else found
+        return found, latest
 
-    def _finish_publishes(self, done: Tidied) -> None:
+    def _finish_publishes(self, dead: dict[str, str], done: Tidied) -> None:
         """Tasks whose publisher died between making the marker and the rename; losers and torn files go."""
         for name in sorted(self._files.names("tmp")):
             kind, _, rest = name.partition("~")
             if kind not in (ledger.ROOT, ledger.BACK) or rest.endswith("~link"):
                 continue
             key, _, worker = rest.partition("~")
-            if worker != self._spool.me.worker and self._observer.is_dead(worker):
+            if worker != self._spool.me.worker and (worker in dead or self._observer.is_dead(worker)):
                 self._finish_publish(kind, f"tmp/{name}", key, done)
 
     def _finish_publish(self, kind: str, scratch: str, key: str, done: Tidied) -> None:
@@ -210,6 +214,15 @@ class Janitor:
             except FileNotFoundError:
                 continue
             done.woken.append(target)
+
+
+def _over(pending: list[Entry]) -> dict[str, int]:
+    """For each key the highest attempt that is surely over: a waiting task carries the number of its last attempt."""
+    found: dict[str, int] = {}
+    for entry in pending:
+        over = entry.attempt - 1 if entry.state == "claimed" else entry.attempt
+        found[entry.key] = max(over, found.get(entry.key, -1))
+    return found
 
 
 def _delayed(spool: Spool) -> list[Entry]:

@@ -77,12 +77,15 @@ class Ledger:
 
 
 def finish(files: Files, scratch: str, marker: str, target: str) -> str | None:
-    """Brings the file behind a marker to its place, or drops a file that lost; the place, or None."""
+    """Makes the marker of a dead publisher's file, if nobody has; brings the file to its place, or drops a loser's.
+
+    A marker that is not seen proves nothing, so the question is put to the file system by making it.
+    """
     try:
-        mine = files.read(scratch)
+        is_winner = files.link(scratch, marker)
     except FileNotFoundError:
         return None
-    if files.linked(marker) != mine:
+    if not is_winner:
         files.unlink(scratch)
         return None
     return bring(files, scratch, target)

@@ -233,8 +233,7 @@ class Spool:
             raise
         try:
             self.files.rename(claim.path, target)
-        except FileNotFoundError:
-            self._discard_quietly(folder)
+        except FileNotFoundError:  # what was staged is left to the janitors, who look for the task elsewhere first
             raise ClaimLost(f"{claim.path} was taken over; this attempt's work is dropped") from None
         try:
             self.activate(folder, target)
@@ -314,15 +313,15 @@ class Spool:
         The record is moved as it is, in one rename: a second step, written onto a name that a janitor may have taken
         over meanwhile, would make the task two. Whoever claims it moves the completion into its history.
         """
-        staged = layout.staging_folder(entry.key, entry.attempt)
-        if staged.partition("/")[2] in self.files.names("staging"):
-            self.activate(staged, entry.path)
         try:
             task = self.load(entry)
+            if task.state != "complete":  # the record itself comes last, so its children may not be there yet
+                self.activate(layout.staging_folder(entry.key, entry.attempt), entry.path)
+                task = self.load(entry)
         except FileNotFoundError:
             return None
-        except BadInput:
-            task = Task(entry.task_id, entry.task_type, "")
+        if task.state != "complete":
+            raise TryLater(f"{self.root / entry.path} is being completed; try again when a janitor has finished it")
         level = task.priority if priority is None else priority
         folder = layout.pending_folder(entry.task_type, tasks.requirement(task), level, entry.key)
         target = f"{folder}/{layout.ready_name(entry.key, entry.attempt, 0)}"

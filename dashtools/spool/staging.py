@@ -59,7 +59,8 @@ class Staging:
             self._drop_older_rows(leaf, key, attempt)
         for place in sorted(touched - {""}):
             self._files.sync_folder(place)
-        if FINAL in names:
+        is_whole = not any(name.startswith("child-") for name in self._files.names(folder))
+        if FINAL in names and is_whole:  # else a child that this host cannot open yet is left for a later round
             self._move(f"{folder}/{FINAL}", complete)
         self._files.sync_folder(leaf)
         self._files.rmdir(folder)  # never what is in it: a child that this host cannot see yet is somebody else's

@@ -18,7 +18,7 @@ MUTANTS = (
     "children before the commit",
     "record written, then claim removed",
     "claim to a shared name",
-    "record looked for before the claim",
+    "a record that is not seen is no record",
     "takeover keeps the number",
     "requeue without activation",
     "requeue rewrites its claim",
@@ -129,7 +129,7 @@ class Model:
             if s.lost:  # the reply is lost: the source is gone, the own destination is there, so it stands
                 yield self._to(replace(moved, lost=s.lost - 1), me, after)
         else:
-            yield self._to(self._discard(s, attempt), me, IDLE)  # fenced
+            yield self._to(s, me, IDLE)  # fenced; a janitor throws away what was staged
 
     def _discard(self, s: State, attempt: int) -> State:
         return replace(s, files=frozenset(f for f in s.files if f[0] != "staged" or f[1] != attempt))
@@ -192,24 +192,19 @@ class Model:
         return any(actor[0] != "idle" and actor[1] == claim[1] for actor in s.actors)
 
     def _janitor(self, s: State) -> Iterator[State]:
-        """Settles a staging folder in two looks, then child by child; others act in between."""
+        """Settles a staging folder by what is seen, then child by child; others act in between, listings are stale."""
         step, *rest = s.janitor
         claimed = {f[1] for f in s.files if f[0] == "claim"}
         done = {f[1] for f in s.files if f[0] == "done"}
         if step == "rest":
             for attempt in {f[1] for f in s.files if f[0] == "staged"}:
-                first = attempt not in (done if self.mutant == "record looked for before the claim" else claimed)
-                if first:
-                    yield replace(s, janitor=("looked", attempt))
-        elif step == "looked":
-            attempt = rest[0]
-            if self.mutant == "record looked for before the claim":
-                yield replace(s if attempt in claimed else self._discard(s, attempt), janitor=("rest",))
-            elif attempt in done:
-                yield replace(s, janitor=("activate", attempt, 0))
-            else:
-                yield replace(self._discard(s, attempt), janitor=("rest",))
-            yield replace(s, janitor=("rest",))  # it dies, another begins anew
+                if attempt in done:
+                    yield replace(s, janitor=("activate", attempt, 0))
+                blind = self.mutant == "a record that is not seen is no record" and attempt not in claimed
+                if blind or self._is_over(s, attempt):
+                    yield replace(s, janitor=("discard", attempt))
+        elif step == "discard":
+            yield replace(self._discard(s, rest[0]), janitor=("rest",))
         elif step == "activate":
             attempt, number = rest
             if number < len(CHILDREN):
@@ -219,6 +214,11 @@ class Model:
             else:
                 ends = self.mutant == "activation discards what it could not move"
                 yield replace(self._discard(s, attempt) if ends else s, janitor=("rest",))
+
+    def _is_over(self, s: State, attempt: int) -> bool:
+        """Is the task seen elsewhere, so that this attempt can no longer be committed?"""
+        waits = any(f[0] in ("ready", "delayed") and f[1] >= attempt for f in s.files)
+        return waits or any(f[0] in ("claim", "done") and f[1] > attempt for f in s.files)
 
     # -- what must hold ------------------------------------------------------------------------------------------
 

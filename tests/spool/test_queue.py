@@ -4,6 +4,7 @@ import pytest
 from dashtools.errors import ClaimLost, TaskSystemError, TryLater
 from dashtools.model import ChildTask, with_changes
 from dashtools.spool import task as tasks
+from dashtools.spool.janitor import Janitor
 from dashtools.spool.queue import Spool
 
 CHILDREN = [ChildTask("NEXT", params={"n": 1}), ChildTask("NEXT", params={"n": 2})]
@@ -117,6 +118,7 @@ def test_a_zombie_cannot_commit(spool, other, put):
     with pytest.raises(ClaimLost):
         spool.commit(claim, done(claim.task), children=CHILDREN)
     assert states(spool) == [("TEST", "ready")]
+    Janitor(other, lease_s=60, max_failures=3).sweep()
     assert spool.files.names("staging") == []
 
 

@@ -205,8 +205,8 @@ def test_two_who_make_a_spool_at_once_make_one(tmp_path):
 def test_torn_staging_of_a_killed_worker_stops_no_janitor(root, spool, put, torn):
     put(spool)
     entry = next(spool.pending())
-    (root / "staging" / f"{entry.key}.a01").mkdir()
-    (root / "staging" / f"{entry.key}.a01" / "final.json").write_bytes(torn)
+    (root / "staging" / f"{entry.key}.a00").mkdir()
+    (root / "staging" / f"{entry.key}.a00" / "final.json").write_bytes(torn)
     janitor(spool).sweep()
     assert spool.files.names("staging") == [] and entries(spool)[0].state == "ready"
 
@@ -214,7 +214,7 @@ def test_torn_staging_of_a_killed_worker_stops_no_janitor(root, spool, put, torn
 def test_a_round_leaves_staging_alone_until_it_was_seen_twice(root, spool, put):
     put(spool)
     entry = next(spool.pending())
-    (root / "staging" / f"{entry.key}.a01").mkdir()
+    (root / "staging" / f"{entry.key}.a00").mkdir()
     keeper = janitor(spool)
     assert keeper.round().discarded == [] and len(keeper.round().discarded) == 1
 
@@ -360,3 +360,42 @@ def test_a_bucket_that_was_made_anew_is_listed_at_the_second_look(spool, put, mo
 
     monkeypatch.setattr(atomic.os, "listdir", once)
     assert take(spool) is not None
+
+
+@pytest.mark.parametrize("what", ["complete/TEST", "known/t1"], ids=["record", "marker"])
+def test_a_listing_that_was_overtaken_throws_nothing_away(root, spool, put, monkeypatch, what):
+    me = Identity.mine()
+    dead = replace(me, worker=f"{me.host}~{me.world}~4194999~1~dead")
+    half = Spool(root, Spool.open(root).files, spool.uuid, dead)
+    rename = half.files.rename
+
+    def dying(source, target):
+        if source.startswith("tmp/once") and what.startswith("known") or source.startswith("staging/"):
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    monkeypatch.setattr(half.files, "rename", dying)
+    with pytest.raises(KeyboardInterrupt):
+        put(half)
+        claim = take(half)
+        half.commit(claim, done(claim.task), children=[CHILD])
+    names = spool.files.names
+    monkeypatch.setattr(spool.files, "names", lambda f: [] if f.startswith(what) and f.count("/") > 1 else names(f))
+    janitor(spool).sweep()
+    monkeypatch.setattr(spool.files, "names", names)
+    janitor(spool).sweep()
+    assert [e.task_id for e in entries(spool)] == ["t1"]
+    assert len(entries(spool, "NEXT")) == (what == "complete/TEST")
+
+
+def test_a_record_that_is_not_activated_yet_is_requeued_with_its_children_published(spool, put, monkeypatch):
+    put(spool)
+    claim = take(spool)
+    activate = spool.activate
+    monkeypatch.setattr(spool, "activate", lambda *_: None)
+    spool.commit(claim, done(claim.task), children=[CHILD])
+    with pytest.raises(TryLater):
+        spool.requeue(next(spool.completed()))
+    monkeypatch.setattr(spool, "activate", activate)
+    assert spool.requeue(next(spool.completed())) is not None
+    assert len(entries(spool, "NEXT")) == 1
