@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as one exception, held back while a step must not be cut in two."""
+"""SIGINT, SIGTERM and a closed terminal as one exception, held back while a step must not be cut in two."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import contextlib
 import signal
 from collections.abc import Iterator
 from types import FrameType
+
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(BaseException):
@@ -23,7 +26,7 @@ class _State:
 
 def _stop(signum: int, frame: FrameType | None) -> None:
     """Raises once: a second signal does not cut the tidying short."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
     if _State.depth:
         _State.waiting = signum
@@ -33,9 +36,9 @@ def _stop(signum: int, frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def stopping_by_signal() -> Iterator[None]:
-    """Turns the first SIGINT or SIGTERM into Stopped in the main thread."""
+    """Turns the first of STOPPING into Stopped in the main thread."""
     _State.waiting = None
-    before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, _stop) for number in STOPPING}
     try:
         yield
     finally:

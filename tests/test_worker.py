@@ -155,7 +155,7 @@ def test_a_missing_model_leaves_the_task_ready_for_others(spool, nas):
     assert only(spool.pending()).state == "ready"
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_gives_the_claim_back_and_leaves_the_spool_clean(spool, nas, signum):
     def act(context):
         (context.out / "half").touch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -11,11 +12,15 @@ from dashtools.ports import Progress
 from dashtools.spool.queue import Claim, Spool
 
 
+OFF = "DASHTOOLS_NO_PROGRESS"
+"""Set in the environment of worker processes whose parent draws one line for all."""
+
+
 class Line:
     """One line that is drawn over, at most ten times a second."""
 
     def __init__(self) -> None:
-        self._is_live = sys.stderr.isatty()
+        self._is_live = sys.stderr.isatty() and os.environ.get(OFF) is None
         self._drawn_at = 0.0
         self._is_drawn = False
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dashtools.commands._progress import QueueBar, TaskBar
+from dashtools.commands._progress import OFF, QueueBar, TaskBar
 from dashtools.commands._run import Session, entry_for
 from dashtools.interrupts import Stopped
 from dashtools.log import LOGGER
@@ -83,7 +83,7 @@ def work_in_processes(session: Session, task_types: Sequence[str], mode: str, jo
     """The same in `jobs` processes of this command; the worst exit status. Their end is ours and ours theirs."""
     argv = [sys.executable, str(Path(sys.argv[0]).resolve()), f"--{mode}", "--jobs", "1", *_options(session)]
     argv += [word for task_type in reversed(task_types) for word in ("--type", task_type)]  # the child turns them round
-    children = [subprocess.Popen(argv, preexec_fn=_die_with_parent) for _ in range(jobs)]
+    children = [subprocess.Popen(argv, preexec_fn=_die_with_parent, env={**os.environ, OFF: "1"}) for _ in range(jobs)]
     bar = QueueBar(session.spool, task_types)
     try:
         while any(child.poll() is None for child in children):
