@@ -7,7 +7,6 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
-
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dashtools.ports import Progress
 from dashtools.spool.queue import Claim, Spool
 
-
 OFF = "DASHTOOLS_NO_PROGRESS"
 """Set in the environment of worker processes whose parent draws one line for all."""
 
