@@ -49,3 +49,60 @@ def soak(
             taken = dict(found.taken_over)
             session.emit("audit", "", faults=found.faults, tasks=found.tasks, taken_over=taken, seed=seed)
     return 70 if found.faults else 0
+
+
+@command.command()
+@common
+@click.option("--folder", type=click.Path(path_type=Path), metavar="DIR", help="Where to work.")
+@click.option("--depth", "depths", type=int, multiple=True, metavar="N", help="Ready tasks; may be given again.")
+@click.option("--processes", "processes", type=int, multiple=True, metavar="N", help="Workers; may be given again.")
+@click.option("--seconds", type=float, default=5.0, metavar="S", help="How long each is measured.")
+@click.option("--peers", is_flag=True, help="Also other queues, installed for the moment (needs a package index).")
+@click.option("--peers-python", metavar="PYTHON", help="Also other queues, by a Python that has them.")
+def queue(
+    session: Session,
+    folder: Path | None,
+    depths: tuple[int, ...],
+    processes: tuple[int, ...],
+    seconds: float,
+    peers: bool,
+    peers_python: str | None,
+) -> None:
+    """Measure claims and completions per second, beside the bare system calls and other queues, in one run."""
+    from dashtools.bench import speed
+
+    with tempfile.TemporaryDirectory(prefix="dc-bench-", dir=folder) as scratch:
+        wanted = list(depths) or [1000, 10_000]
+        for text, fields in speed.report(Path(scratch), wanted, list(processes) or [1, 2, 4], seconds):
+            session.emit("speed", text, **fields)
+        python = peers_python or (_venv(Path(scratch)) if peers else None)
+        for depth in wanted if python else ():
+            _peers(session, str(python), Path(scratch), depth, seconds)
+
+
+def _venv(scratch: Path) -> Path:
+    """A Python with the peers, for this run only."""
+    import subprocess
+    import sys
+
+    python = scratch / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", str(python.parent.parent)], check=True)
+    names = ["huey", "persist-queue", "dirq", "litequeue", "filelock"]  # the extra `bench` of setup.cfg
+    subprocess.run([str(python), "-m", "pip", "install", "-q", *names], check=True)
+    return python
+
+
+def _peers(session: Session, python: str, scratch: Path, depth: int, seconds: float) -> None:
+    import subprocess
+
+    import orjson
+
+    from dashtools.bench import peers as script
+
+    argv = [python, str(script.__file__), str(scratch / "peers"), str(depth), str(seconds)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            found = orjson.loads(line)
+            rate = f"{found['rate']:10.0f}/s at {found['depth']}, killed: {found['killed']}" if "rate" in found else ""
+            session.emit("peer", f"{found['name']:24}{rate or found.get('error')}", **found)

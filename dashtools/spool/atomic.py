@@ -11,7 +11,6 @@ import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from dashtools.errors import DashtoolsError, OutputRefused, TaskSystemError, TryLater
@@ -32,15 +31,18 @@ LINKS_MISSING = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, err
 LOST_REPLY = AWAY | {errno.ENOENT}
 
 
-@contextlib.contextmanager
-def translated(path: object) -> Iterator[None]:
+class translated:
     """Turns errno into our closed list; absent and present files stay FileNotFoundError and FileExistsError."""
-    try:
-        yield
-    except (FileNotFoundError, FileExistsError):
-        raise
-    except OSError as error:
-        raise _in_our_words(path, error) from error
+
+    def __init__(self, root: Path, path: str = "") -> None:
+        self._root, self._path = root, path
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError) and not isinstance(error, (FileNotFoundError, FileExistsError)):
+            raise _in_our_words(self._root / self._path, error) from error
 
 
 def _in_our_words(path: object, error: OSError) -> DashtoolsError:
@@ -74,7 +76,7 @@ class Files:
         replaced while a folder is read may be missed: a name that is not there proves nothing. Only what is seen counts
         where something is going to be thrown away.
         """
-        with translated(self.root / folder):
+        with translated(self.root, folder):
             for last in (False, False, True):
                 try:
                     return self._list(folder)
@@ -94,7 +96,7 @@ class Files:
 
     def read(self, path: str) -> bytes:
         """A file's bytes."""
-        with translated(self.root / path):
+        with translated(self.root, path):
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd)
             try:
                 parts = []
@@ -106,7 +108,7 @@ class Files:
 
     def mtime_ns(self, path: str) -> int:
         """A file's or folder's modification time in server time, by open and fstat (never a cached stat)."""
-        with translated(self.root / path):
+        with translated(self.root, path):
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd)
             try:
                 return os.fstat(fd).st_mtime_ns
@@ -115,7 +117,7 @@ class Files:
 
     def ctime_ns(self, path: str) -> int:
         """When a file last changed its name or content, in server time: for a claim, when it was claimed."""
-        with translated(self.root / path):
+        with translated(self.root, path):
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd)
             try:
                 return os.fstat(fd).st_ctime_ns
@@ -124,7 +126,7 @@ class Files:
 
     def now_ns(self, probe: str) -> int:
         """The file server's clock: the time it gives a new file."""
-        with translated(self.root / probe):
+        with translated(self.root, probe):
             fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=self._fd)
             try:
                 return os.fstat(fd).st_mtime_ns
@@ -134,7 +136,7 @@ class Files:
 
     def is_lock_free(self, path: str) -> bool | None:
         """Could the lock on a file be taken? None when there is no such file; it is never made."""
-        with translated(self.root / path):
+        with translated(self.root, path):
             try:
                 fd = os.open(path, os.O_RDWR | os.O_CLOEXEC, dir_fd=self._fd)
             except FileNotFoundError:
@@ -152,7 +154,7 @@ class Files:
 
         Killed in between it leaves a torn file: what others read must be written in tmp/ and renamed, or be staged.
         """
-        with translated(self.root / path):
+        with translated(self.root, path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             try:
                 fd = os.open(path, flags, 0o644, dir_fd=self._fd)
@@ -185,7 +187,7 @@ class Files:
         After ENOENT the source is listed: still there means that the target's folder is missing (a reaper took the
         empty bucket), gone means that someone else moved it, or that our own reply was lost and the target is there.
         """
-        with translated(self.root / target):
+        with translated(self.root, target):
             for _ in range(8):
                 try:
                     os.rename(source, target, src_dir_fd=self._fd, dst_dir_fd=self._fd)
@@ -193,12 +195,14 @@ class Files:
                 except OSError as error:
                     if error.errno not in LOST_REPLY:
                         raise
-                    if os.path.basename(source) in self.names(os.path.dirname(source)):
+                    here = self.names(os.path.dirname(source))
+                    if os.path.basename(source) in here:
                         if error.errno != errno.ENOENT:
                             raise
                         self.mkdirs(os.path.dirname(target))
                         continue
-                    if os.path.basename(target) in self.names(os.path.dirname(target)):
+                    is_same = os.path.dirname(source) == os.path.dirname(target)  # a claim: one look tells both
+                    if os.path.basename(target) in (here if is_same else self.names(os.path.dirname(target))):
                         return
                     raise FileNotFoundError(errno.ENOENT, "moved by someone else", source) from error
             raise TryLater(f"{self.root / target}: its folder vanishes again and again")
@@ -210,7 +214,7 @@ class Files:
         writer. Where the file system has no links, a folder that holds the content is renamed: a folder never
         replaces a folder that holds something. FileNotFoundError when the source is gone.
         """
-        with translated(self.root / target):
+        with translated(self.root, target):
             for _ in range(2):
                 try:
                     os.link(source, target, src_dir_fd=self._fd, dst_dir_fd=self._fd)
@@ -258,9 +262,20 @@ class Files:
             return None
         raise TryLater(f"{self.root / target} is listed but cannot be opened yet; mount with lookupcache=positive")
 
+    def mkdir(self, folder: str) -> bool:
+        """Makes a folder; False when it is there already."""
+        with translated(self.root, folder):
+            try:
+                os.mkdir(folder, dir_fd=self._fd)
+            except FileExistsError:
+                return False
+            except FileNotFoundError:
+                self.mkdirs(folder)
+            return True
+
     def mkdirs(self, folder: str) -> None:
         """A folder and its parents below the root."""
-        with translated(self.root / folder):
+        with translated(self.root, folder):
             path = ""
             for part in folder.split("/"):
                 path = f"{path}/{part}" if path else part
@@ -277,7 +292,7 @@ class Files:
 
     def unlink(self, path: str) -> None:
         """Removes a file that may already be gone."""
-        with translated(self.root / path), contextlib.suppress(FileNotFoundError):
+        with translated(self.root, path), contextlib.suppress(FileNotFoundError):
             os.unlink(path, dir_fd=self._fd)
 
     def remove(self, path: str) -> None:
@@ -291,7 +306,7 @@ class Files:
 
     def sync_folder(self, folder: str) -> None:
         """Makes renames into a folder survive a power cut (a no-op on most network file systems)."""
-        with translated(self.root / folder):
+        with translated(self.root, folder):
             try:
                 fd = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
             except FileNotFoundError:

@@ -167,6 +167,7 @@ class Spool:
             claim = self.claim_entry(entry)
             if claim is not None:
                 return claim
+            scanner.collided()
         return None
 
     def claim_entry(self, entry: Entry) -> Claim | None:
@@ -227,7 +228,7 @@ class Spool:
         target = layout.complete_path(claim.entry.task_type, key, attempt, failed=final.error is not None)
         made = [tasks.child_task(claim.task, wish, index) for index, wish in enumerate(children)]
         try:
-            self._staging.fill(folder, final, made, rows)
+            names = self._staging.fill(folder, final, made, rows)
         except (DashtoolsError, OSError):
             self._discard_quietly(folder)
             raise
@@ -236,7 +237,7 @@ class Spool:
         except FileNotFoundError:  # what was staged is left to the janitors, who look for the task elsewhere first
             raise ClaimLost(f"{claim.path} was taken over; this attempt's work is dropped") from None
         try:
-            self.activate(folder, target)
+            self.activate(folder, target, names)
         except (DashtoolsError, OSError):
             return self.root / target  # the commit stands; a janitor finishes when the share is well again
         return self.root / target
@@ -245,9 +246,9 @@ class Spool:
         with contextlib.suppress(DashtoolsError, OSError):  # else a janitor does it
             self._staging.discard(folder)
 
-    def activate(self, folder: str, complete: str) -> None:
+    def activate(self, folder: str, complete: str, names: list[str] | None = None) -> None:
         """Brings a committed attempt's children, rows and record to their places; may be repeated by anyone."""
-        self._staging.activate(folder, complete)
+        self._staging.activate(folder, complete, names)
 
     def discard_staging(self, folder: str) -> None:
         """Removes what an attempt staged that can no longer be committed."""

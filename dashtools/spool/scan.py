@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from dashtools.spool import layout
 from dashtools.spool.atomic import Files
 from dashtools.spool.layout import Entry
 
+SPREAD = 16  # workers that met at one task part again
 LISTING_LIFE_S = 5.0  # a bucket's cached listing; a stale name only costs one failed rename
 
 
@@ -77,6 +79,7 @@ class Scanner:
         self._names: list[str] = []
         self._bucket, self._level = "", (10, 0)
         self._looked_at: set[str] = set()
+        self._spread = 1
         self._listed_at = -math.inf
 
     def next(self) -> Entry | None:
@@ -94,10 +97,15 @@ class Scanner:
         """Drops the cached listings."""
         self._listed_at = -math.inf
 
+    def collided(self) -> None:
+        """Another worker took the task first: from now on, until the next look, the choice is among the oldest few."""
+        self._spread = SPREAD
+
     def _pop(self) -> Entry | None:
         while True:
             while self._names:
-                name = self._names.pop()
+                near = min(self._spread, len(self._names))
+                name = self._names.pop(-1 - random.randrange(near) if near > 1 else -1)
                 entry = layout.parse(f"{self._bucket}/{name}") if name.endswith(".json") else None
                 if entry is not None:
                     return entry
@@ -113,7 +121,7 @@ class Scanner:
 
     def _look(self) -> None:
         """Lists what may be claimed: the minutes of the best priority that has any, oldest first."""
-        self._listed_at = self._clock()
+        self._listed_at, self._spread = self._clock(), 1
         self._names, self._buckets, self._level, self._looked_at = [], [], (10, 0), set()
         self._tops = list(self._served())
         levels: dict[tuple[int, int], list[str]] = {}

@@ -25,22 +25,24 @@ class Staging:
     def __init__(self, files: Files) -> None:
         self._files = files
 
-    def fill(self, folder: str, final: Task, children: Sequence[Task], rows: bytes) -> None:
+    def fill(self, folder: str, final: Task, children: Sequence[Task], rows: bytes) -> list[str]:
         """Everything that will be published, on disk when this returns; BadInput for a child that has no place."""
-        self.discard(folder)
         key = final_key(folder)
         for child in children:
             tasks.ready_path(child, layout.child_key(key, child.task_id))
-        self._files.mkdirs(folder)
-        for index, child in enumerate(children):
-            self._files.write(f"{folder}/child-{index:04d}.json", tasks.to_bytes(child))
-        if rows:
-            self._files.write(f"{folder}/{ROWS}", rows)
-        self._files.write(f"{folder}/{FINAL}", tasks.to_bytes(final))
+        if not self._files.mkdir(folder):  # an earlier try to end this very claim
+            self.discard(folder)
+            self._files.mkdirs(folder)
+        whole = {f"child-{index:04d}.json": tasks.to_bytes(child) for index, child in enumerate(children)}
+        whole.update({ROWS: rows} if rows else {})
+        whole[FINAL] = tasks.to_bytes(final)
+        for name, content in whole.items():
+            self._files.write(f"{folder}/{name}", content)
         self._files.sync_folder(folder)
         self._files.sync_folder("staging")
+        return list(whole)
 
-    def activate(self, folder: str, complete: str) -> None:
+    def activate(self, folder: str, complete: str, names: list[str] | None = None) -> None:
         """Brings a committed attempt's children, rows and record to their places; may be repeated by anyone.
 
         The record comes last: while it is still the claimed file, a reader knows that rows may be missing. Each source
@@ -48,7 +50,7 @@ class Staging:
         """
         key, attempt = layout.parse_staging(folder.rpartition("/")[2]) or ("", 0)
         leaf = complete.rpartition("/")[0]
-        names = sorted(self._files.names(folder))
+        names = sorted(self._files.names(folder)) if names is None else names
         children = [name for name in names if name.startswith("child-")]
         if children:
             self._files.sync_folder(leaf)  # a power cut must not undo the commit and keep a child
@@ -59,7 +61,7 @@ class Staging:
             self._drop_older_rows(leaf, key, attempt)
         for place in sorted(touched - {""}):
             self._files.sync_folder(place)
-        is_whole = not any(name.startswith("child-") for name in self._files.names(folder))
+        is_whole = not children or not any(name.startswith("child-") for name in self._files.names(folder))
         if FINAL in names and is_whole:  # else a child that this host cannot open yet is left for a later round
             self._move(f"{folder}/{FINAL}", complete)
         self._files.sync_folder(leaf)

@@ -399,3 +399,14 @@ def test_a_record_that_is_not_activated_yet_is_requeued_with_its_children_publis
     monkeypatch.setattr(spool, "activate", activate)
     assert spool.requeue(next(spool.completed())) is not None
     assert len(entries(spool, "NEXT")) == 1
+
+
+def test_workers_that_met_at_one_task_part(spool, put):
+    for number in range(12):
+        put(spool, f"t{number:02d}")
+    scanners = [spool.scanner(["TEST"], {}) for _ in range(2)]
+    for scanner in scanners:
+        scanner.next()
+        scanner.collided()
+    ways = [[scanner.next().task_id for _ in range(8)] for scanner in scanners]
+    assert ways[0] != ways[1]
