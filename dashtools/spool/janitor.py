@@ -161,7 +161,7 @@ class Janitor:
             if kind not in (ledger.ROOT, ledger.BACK) or rest.endswith("~link"):
                 continue
             key, _, worker = rest.partition("~")
-            if worker != self._spool.me.worker and (worker in dead or self._observer.is_dead(worker)):
+            if worker != self._spool.me.worker and (worker in dead or self._observer.is_dead(worker, name)):
                 self._finish_publish(kind, f"tmp/{name}", key, done)
 
     def _finish_publish(self, kind: str, scratch: str, key: str, done: Tidied) -> None:

@@ -13,7 +13,6 @@ from dashtools.spool import task as tasks
 from dashtools.spool.atomic import Files
 
 ROOT, BACK = "once", "back"
-TRIES = 4
 
 
 def known_bucket(task_id: str) -> str:
@@ -45,22 +44,21 @@ class Ledger:
             return self._settled(marker)
         scratch = f"tmp/{kind}~{key}~{self._worker}"
         self._in_doubt[marker] = (scratch, target)
-        for _ in range(TRIES):
+        self._files.write(scratch, content)
+        try:
+            is_mine = self._files.link(scratch, marker)
+        except FileNotFoundError:  # a janitor took us for dead: it published the file for us, or dropped it
+            if self._files.linked(marker) != content:
+                raise TryLater(f"{self._files.root / scratch} was taken by a janitor; publish it again") from None
+            return self._settled(marker)
+        if not is_mine:
             self._files.unlink(scratch)
-            self._files.write(scratch, content)
-            try:
-                is_mine = self._files.link(scratch, marker)
-            except FileNotFoundError:
-                continue  # a janitor thought us dead and dropped our file before the marker was made
-            if not is_mine:
-                self._files.unlink(scratch)
-                del self._in_doubt[marker]
-                return None
-            self._files.sync_folder(marker.rpartition("/")[0])
-            made = bring(self._files, scratch, target)
             del self._in_doubt[marker]
-            return made
-        raise TryLater(f"{self._files.root / scratch} was removed again and again; is this host's lease too short?")
+            return None
+        self._files.sync_folder(marker.rpartition("/")[0])
+        made = bring(self._files, scratch, target)
+        del self._in_doubt[marker]
+        return made
 
     def _settled(self, marker: str) -> str | None:
         """Finishes an own publish that stands but was cut short; None when there is none."""

@@ -54,19 +54,22 @@ class Observer:
         found = {worker: self.death(worker) for worker in names}
         return {worker: how for worker, how in found.items() if how is not None}
 
-    def is_dead(self, worker: str) -> bool:
+    def is_dead(self, worker: str, left: str = "") -> bool:
         """Is this worker dead?"""
-        return self.death(worker) is not None
+        return self.death(worker, left) is not None
 
-    def death(self, worker: str) -> str | None:
-        """How this worker is known to be dead: process, lease, lock; None while it may live."""
+    def death(self, worker: str, left: str = "") -> str | None:
+        """How this worker is known to be dead: process, lease, lock; None while it may live.
+
+        Commands that only publish have no record: for them the lease is that of the file which they `left`.
+        """
         if worker == self._me.worker:
             return None
         record = self._record(worker)
         gone = is_gone_by_name(worker, self._me) if record is None else is_gone(record, self._me)
         if gone or (record is not None and self._was_before_our_boot(worker, record)):
             return "process"
-        stood_s = self._stood_s(worker, None if record is None else record.get("beat"))
+        stood_s = self._stood_s(left or worker, None) if record is None else self._stood_s(worker, record.get("beat"))
         if stood_s >= self._lease_s:
             return "lease"
         if self._are_locks_visible and stood_s >= 2 * self._lease_s / BEATS_PER_LEASE and record is not None:

@@ -215,9 +215,9 @@ class Pair:
 def findings(found: Json) -> Iterator[tuple[str, str, str]]:
     """Grade, what, and words for each finding."""
     yield _grade(found["longest_name"] >= 192, "names", f"names of {found['longest_name']} characters can be made")
-    yield _grade(
-        found["case_sensitive"] and found["unique_names"], "letters", "capital and small letters, ~ + = differ"
-    )
+    yield _grade(found["unique_names"], "signs", "names with ~ + = can be made")
+    case = "differ" if found["case_sensitive"] else "are one: give no two tasks ids that differ only in that"
+    yield _grade(found["case_sensitive"], "letters", f"capital and small letters {case}", "warning")
     yield _grade(True, "links", "hard links work" if found["links"] else "no hard links: folders stand in for them")
     yield _grade(
         abs(found["clock_offset_s"]) < 60,

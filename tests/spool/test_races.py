@@ -96,7 +96,7 @@ def test_a_janitor_that_slept_through_a_requeue_leaves_the_newer_rows(spool, put
 def test_a_publisher_wrongly_thought_dead_still_publishes_once(root, monkeypatch, step):
     near, far = Spool.open(root), far_spool(root)
     keeper = janitor(near)
-    keeper._observer.is_dead = lambda worker: True
+    keeper._observer.is_dead = lambda worker, left="": True
     first = []
 
     def meddle(*_):
@@ -410,3 +410,30 @@ def test_workers_that_met_at_one_task_part(spool, put):
         scanner.collided()
     ways = [[scanner.next().task_id for _ in range(8)] for scanner in scanners]
     assert ways[0] != ways[1]
+
+
+def test_a_task_that_a_janitor_published_for_us_and_that_is_done_already_is_not_published_again(root, monkeypatch):
+    near, far = Spool.open(root), far_spool(root)
+    keeper = janitor(near)
+    keeper._observer.is_dead = lambda worker, left="": True
+    first = []
+
+    def meddle(path, *_):
+        if path.startswith("tmp/once") and not first:
+            first.append(keeper.sweep())
+            claim = take(near)
+            near.commit(claim, done(claim.task))
+
+    after_each(far, monkeypatch, "write", meddle)
+    assert far.publish(Task("t1", "TEST", "v")) is not None
+    assert [e.state for e in entries(near)] == ["complete"]
+
+
+def test_a_far_publisher_of_many_tasks_is_judged_by_each_file_anew(root, spool):
+    now = [0.0]
+    keeper, far = janitor(spool, clock=lambda: now[0]), far_spool(root)
+    for number in range(9):
+        far.files.write(f"tmp/once~20240101T00000000000{number}-t{number}~{far.me.worker}", b"being written")
+        now[0] += 29
+        keeper.round()
+        assert f"once~20240101T00000000000{number}-t{number}~{far.me.worker}" in spool.files.names("tmp")
