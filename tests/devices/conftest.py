@@ -1,6 +1,8 @@
 """Machines laid out as folders, and hosts of one spool."""
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,8 @@ from dashtools.config import load
 from dashtools.devices.probes import Machine
 from dashtools.devices.storages import create_own_storages
 from dashtools.spool.queue import Spool
+
+sys.path.insert(0, str(Path(__file__).parent))  # for retention_library: importlib mode adds no folder
 
 
 def lay_out(root, files):
