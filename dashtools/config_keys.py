@@ -20,6 +20,7 @@ DEFAULT_GLOBAL: Json = {
     "trip_gap_seconds": 300,
     "finalize": True,
     "storage_retention_days": {"raw_videos": 90, "preproc_data": 30, "heavy_output": 7},
+    "retention_auto_apply": False,
 }
 DEFAULT_PROCESSING: Json = {
     "frame_extraction_resolution": "640x480",
@@ -97,6 +98,7 @@ GLOBAL_SHAPE: Json = {
     "trip_gap_seconds": _SECONDS,
     "finalize": _FLAG,
     "storage_retention_days": {"raw_videos": _DAYS, "preproc_data": _DAYS, "heavy_output": _DAYS},
+    "retention_auto_apply": _FLAG,
 }
 PROCESSING_SHAPE: Json = {
     "frame_extraction_resolution": Leaf("text", pattern=r"[1-9]\d{1,4}x[1-9]\d{1,4}"),

@@ -1,0 +1,133 @@
+"""dc-retain: what may be removed by the retention policies; removes it when told to."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dashtools.commands._run import Session, common
+
+if TYPE_CHECKING:
+    from dashtools.devices.retention import Judge, Verdict
+
+ROOM_SHARE = 0.05  # of a disk that asked for room: what --auto makes free
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+@click.command()
+@common
+@click.option("--apply", "is_applied", is_flag=True, help="Remove what the report names; without it nothing is.")
+@click.option("--min-free", metavar="SIZE", help="Remove younger files too, oldest first, until so much is free (50G).")
+@click.option("--storage", "storages", multiple=True, metavar="NAME", help="Only this storage; may be repeated.")
+@click.option("--kept", "is_with_kept", is_flag=True, help="Report what stays too, and why.")
+@click.option("--clock-is-right", is_flag=True, help="Go on although nothing was completed for a month.")
+@click.option(
+    "--auto", "is_auto", is_flag=True, help="Take CLEANUP_STORAGE tasks, if global.retention_auto_apply is on."
+)
+@click.option("--pin", "pins", multiple=True, metavar="VIDEO", help="Keep everything of this video.")
+@click.option("--unpin", "unpins", multiple=True, metavar="VIDEO", help="Let the policies rule this video again.")
+def command(session: Session, is_auto: bool, pins: tuple[str, ...], unpins: tuple[str, ...], **options: Any) -> int:
+    """Report what global.storage_retention_days lets go, and why; --apply removes it.
+
+    Nothing goes that is on a read-only storage, pinned, an event or locked clip, needed by a pending task, or not
+    archived and verified. What was removed stays known in the spool's notes/removed. Status 75 when a storage is away
+    or a clock is off, 70 when something that was reported could not be removed.
+    """
+    if pins or unpins:
+        return _note(session, pins, unpins)
+    if is_auto:
+        return _auto(session, options["clock_is_right"])
+    min_free = _size(options["min_free"]) if options["min_free"] else 0
+    judge = _judge(session, min_free, options["storages"], is_sure=options["clock_is_right"])
+    refused = 0
+    for verdict in judge.verdicts():
+        if not verdict.may_go:
+            if options["is_with_kept"]:
+                _tell(session, "kept", verdict, verdict.reason)
+        elif not options["is_applied"]:
+            _tell(session, "would_remove", verdict, verdict.reason)
+        else:
+            refused += not _remove(session, judge, verdict, is_sure=options["clock_is_right"])
+    return 70 if refused else 0
+
+
+def _judge(session: Session, min_free_bytes: int, storages: tuple[str, ...], *, is_sure: bool) -> Judge:
+    """A judge of what the spool says now; TryLater when a clock is off."""
+    from dashtools.devices.recorded import Needed, read_records
+    from dashtools.devices.removal import server_time
+    from dashtools.devices.retention import Judge, Rules, check_clock
+    from dashtools.times import utc_now
+
+    for name in storages:
+        if name not in session.config.storages:
+            raise click.UsageError(f"no storage is named {name!r}; known: {', '.join(session.config.storages)}")
+    needed = Needed(session.spool)
+    needed.look()  # before the records: a task that ends in between is then still seen as pending
+    recorded, now = read_records(session.spool), utc_now()
+    check_clock(now, server_time(session.spool), recorded.newest, is_sure=is_sure)
+    rules = Rules(session.config.global_settings["storage_retention_days"], min_free_bytes, storages)
+    return Judge(session.spool, session.config, rules, recorded, needed, now)
+
+
+def _remove(session: Session, judge: Judge, verdict: Verdict, *, is_sure: bool) -> bool:
+    from dashtools.devices.removal import remove
+
+    removed = remove(judge, verdict, is_clock_sure=is_sure)
+    _tell(session, "removed" if removed.is_removed else "refused", verdict, removed.reason)
+    return removed.is_removed
+
+
+def _tell(session: Session, what: str, verdict: Verdict, reason: str) -> None:
+    unit = verdict.unit
+    text = f"{what:12} {unit.storage}:{unit.path}  {reason}"
+    fields = {"policy": unit.policy, "storage": unit.storage, "path": unit.path, "video_id": unit.video_id}
+    session.emit(what, text, **fields, size_bytes=unit.size_bytes, reason=reason)
+
+
+def _note(session: Session, pins: tuple[str, ...], unpins: tuple[str, ...]) -> int:
+    from dashtools.devices.pins import pin, unpin
+
+    for change, what, video_ids in ((pin, "pinned", pins), (unpin, "unpinned", unpins)):
+        for video_id in video_ids:
+            if change(session.spool, video_id):
+                session.emit(what, f"{what} {video_id}", video_id=video_id)
+            else:
+                click.echo(f"{video_id} was {what} already", err=True)
+    return 0
+
+
+def _auto(session: Session, is_sure: bool) -> int:
+    """Takes the tasks of full disks; says so and does nothing where the configuration does not allow it."""
+    import shutil
+
+    from dashtools.devices.cleaning import work_cleanups
+    from dashtools.devices.storages import mounted_root
+
+    if not session.config.global_settings["retention_auto_apply"]:
+        click.echo("global.retention_auto_apply is false: nothing is removed without --apply", err=True)
+        return 0
+
+    def clean(storage: str) -> dict[str, Any]:
+        total = shutil.disk_usage(mounted_root(session.config.storage(storage))).total
+        judge = _judge(session, int(total * ROOM_SHARE), (storage,), is_sure=is_sure)
+        going = [verdict for verdict in judge.verdicts() if verdict.may_go]
+        gone = [verdict.unit for verdict in going if _remove(session, judge, verdict, is_sure=is_sure)]
+        return {"removed": len(gone), "removed_bytes": sum(unit.size_bytes for unit in gone)}
+
+    for path in work_cleanups(session.spool, session.config, clean):
+        session.emit("task", str(path), path=str(path))
+    return 0
+
+
+def _size(text: str) -> int:
+    """Bytes of a size such as 50G.
+
+    >>> _size("2K")
+    2048
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise click.UsageError(f"{text!r} is no size; write it as 500M, 50G or 2T")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
