@@ -67,6 +67,11 @@ async def respond(scope: Any, receive: Any, send: Any, datasette: Any, request: 
         extra = [(b"retry-after", b"30")] if refused.status == 503 else []
         await _plain(send, refused.status, refused.text + "\n", extra)
         return
+    await send_and_close(request, receive, send, file)
+
+
+async def send_and_close(request: Any, receive: Any, send: Any, file: OpenFile) -> None:
+    """Answers GET and HEAD with an open file, whole or a range."""
     try:
         await _send_file(request, receive, send, file)
     finally:

@@ -8,14 +8,16 @@ from typing import Any
 import markupsafe
 from datasette import hookimpl
 
-from dashtools.web import media, pages
+from dashtools.web import gate, media, pages
+from dashtools.web.api import BASE, views
+from dashtools.web.api_routes import ROUTES
 
 STRICT = (
     "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 TABLES = STRICT.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")  # Datasette's own pages have <style>
-OURS = ("/search", "/plate", "/sighting", "/trip", "/video", "/queue", "/media", "/dash-static")
+OURS = ("/search", "/plate", "/sighting", "/trip", "/video", "/queue", "/media", "/dash-static", "/api")
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -43,6 +45,7 @@ def register_routes(datasette: Any) -> list[tuple[str, Any]]:
         (r"^/video/(?P<video_id>[A-Za-z0-9_.-]{1,128})$", pages.video),
         (r"^/queue$", pages.queue),
         (r"^/media/(?P<artifact_id>[0-9a-f]{24})$", media.respond),
+        *views(ROUTES),
     ]
 
 
@@ -87,10 +90,8 @@ def _guarded(app: Any, settings: Any) -> Callable[[Any, Any, Any], Awaitable[Non
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        if settings.is_loopback and not _is_local_name(scope, settings.host):
-            await _refuse(send)
-            return
-        policy = STRICT if scope["path"] == "/" or scope["path"].startswith(OURS) else TABLES
+        path = scope["path"]
+        policy = STRICT if path == "/" or path.startswith(OURS) else TABLES
 
         async def send_guarded(message: Any) -> None:
             if message["type"] == "http.response.start":
@@ -98,19 +99,16 @@ def _guarded(app: Any, settings: Any) -> Callable[[Any, Any, Any], Awaitable[Non
                 message = {**message, "headers": [*message.get("headers", []), *own]}
             await send(message)
 
-        await app(scope, receive, send_guarded)
+        visitor = gate.judge(scope, settings)
+        if isinstance(visitor, gate.Refusal):
+            await gate.refuse(send_guarded, path, visitor)
+            return
+        await app({**scope, "dashtools_visitor": visitor}, receive, send_guarded)
 
     return guarded
 
 
-def _is_local_name(scope: Any, host: str) -> bool:
-    named = dict(scope["headers"]).get(b"host", b"localhost").decode("latin-1").lower()
-    name = named if named.endswith("]") else named.rpartition(":")[0] or named
-    return name in ("localhost", "127.0.0.1", "[::1]", host.lower())
-
-
-async def _refuse(send: Any) -> None:
-    text = b"This server answers only to localhost.\n"
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(text)).encode())]
-    await send({"type": "http.response.start", "status": 421, "headers": headers})
-    await send({"type": "http.response.body", "body": text})
+@hookimpl
+def skip_csrf(datasette: Any, scope: Any) -> bool:
+    """The API takes JSON from its own origin only, which no form of another page can send."""
+    return settings_of(datasette) is not None and scope["path"].startswith(BASE + "/")

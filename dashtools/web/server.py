@@ -16,7 +16,9 @@ from datasette.app import Datasette
 from datasette.plugins import pm
 
 from dashtools.web import formats, plugin
+from dashtools.web.api_settings import ApiSettings
 from dashtools.web.database import IndexDatabase
+from dashtools.web.tokens import Tokens
 
 HERE = Path(__file__).resolve().parent
 DATABASE = "dash"
@@ -31,6 +33,8 @@ class WebSettings:
     roots: Mapping[str, Path | None] = field(default_factory=dict)
     host: str = "127.0.0.1"
     port: int = 5000
+    api: ApiSettings | None = None
+    tokens: Tokens | None = None
 
     @property
     def is_loopback(self) -> bool:

@@ -39,6 +39,7 @@ class Site:
         self.roots = {name: folder / name for name in ("footage", "indoor_nas", "shed_nas")}
         for root in self.roots.values():
             root.mkdir()
+        self.options: dict[str, Any] = {}
         self._datasette: Any = None
 
     def refresh(self) -> None:
@@ -67,7 +68,7 @@ class Site:
         from dashtools.web.server import WebSettings, make_datasette
 
         if self._datasette is None:
-            self._datasette = make_datasette(WebSettings(self.library.db, self.roots))
+            self._datasette = make_datasette(WebSettings(self.library.db, self.roots, **self.options))
         return self._datasette
 
     def get(self, path: str, method: str = "GET", **options: Any) -> Any:
@@ -88,4 +89,31 @@ def site(tmp_path: Path) -> Site:
     site.library.work()
     site.refresh()
     site.fill()
+    return site
+
+
+@pytest.fixture
+def desk(site: Site) -> Site:
+    """The same library, with the API over its spool, a configuration, and storages to write to."""
+    from dashtools.web.api_settings import ApiSettings, Stale
+
+    kept: dict[str, Any] = {"document": {"global": {"lease_seconds": 180}}, "version": "1"}
+
+    def write(update: dict[str, Any], expected: str | None) -> bool:
+        from dashtools.errors import BadConfig
+
+        if expected not in (None, kept["version"]):
+            raise Stale
+        if "globle" in update:
+            raise BadConfig("globle: unknown key; did you mean global?")
+        kept["document"], kept["version"] = {**kept["document"], **update}, str(int(kept["version"]) + 1)
+        return True
+
+    site.options["api"] = ApiSettings(
+        site.library.root,
+        lease_s=60.0,
+        read_config=lambda: (kept["document"], kept["version"]),
+        write_config=write,
+        output_folder=lambda kind: ("indoor_nas", site.roots["indoor_nas"], kind),
+    )
     return site

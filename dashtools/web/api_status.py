@@ -1,0 +1,138 @@
+"""What there is and how it is: devices, health, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+from datasette.utils.asgi import Response
+
+import dashtools
+from dashtools.errors import DashtoolsError
+from dashtools.model import Json
+from dashtools.spool.queue import Spool
+from dashtools.times import from_seconds, from_text, to_text, utc_now
+from dashtools.web.api import Call
+from dashtools.web.pages import ask
+from dashtools.web.problem import RETRY_AFTER_S, Problem, json_answer
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+async def list_devices(call: Call) -> Response:
+    """Registered devices and those seen working, with who of them is alive and what they hold."""
+    return json_answer(await call.with_spool(lambda spool: list(_devices(spool, call.api.lease_s).values())))
+
+
+async def get_device(call: Call) -> Response:
+    """One device."""
+    found = (await call.with_spool(lambda spool: _devices(spool, call.api.lease_s))).get(call.variable("id"))
+    if found is None:
+        raise Problem(404, f"no device {call.variable('id')}")
+    return json_answer(found)
+
+
+def _devices(spool: Spool, lease_s: float) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for name, content in _records(spool, "devices"):
+        found[name] = {**content, "device_id": str(content.get("device_id") or name)}
+    now_s = spool.now().timestamp()
+    for name, content in _records(spool, "workers"):
+        device_id = str(content.get("device_id") or content.get("host") or name.partition("~")[0])
+        fresh: Json = {"device_id": device_id, "hostname": content.get("host"), "capabilities": {}}
+        device = found.setdefault(device_id, fresh)
+        try:
+            beat_s = spool.files.mtime_ns(f"workers/{name}.json") / 1e9
+        except FileNotFoundError:
+            continue
+        is_alive = now_s - beat_s < lease_s
+        worker = {"worker": name, "holds": content.get("holds"), "alive": is_alive}
+        device.setdefault("workers", []).append({**worker, "last_heartbeat": to_text(from_seconds(beat_s))})
+    for device in found.values():
+        alive = [worker for worker in device.get("workers", []) if worker["alive"]]
+        status = {"online": bool(alive), "tasks_running": sum(1 for worker in alive if worker["holds"])}
+        if device.get("workers"):
+            status["last_heartbeat"] = max(worker["last_heartbeat"] for worker in device["workers"])
+        device["status"] = {**device.get("status", {}), **status}
+    return dict(sorted(found.items()))
+
+
+def _records(spool: Spool, folder: str) -> Iterator[tuple[str, Json]]:
+    for name in sorted(spool.files.names(folder)):
+        if not name.endswith(".json"):
+            continue
+        try:
+            value = orjson.loads(spool.files.read(f"{folder}/{name}"))
+        except (FileNotFoundError, orjson.JSONDecodeError):
+            continue  # gone meanwhile, or written by other means
+        if isinstance(value, dict):
+            yield name[:-5], value
+
+
+async def health(call: Call) -> Response:
+    """Is the spool reachable, which storages are mounted, how fresh is the index? 503 while the spool is away."""
+    try:
+        uuid = await call.with_spool(lambda spool: spool.uuid)
+    except DashtoolsError:
+        uuid = None
+    roots = call.datasette.dashtools.roots
+    mounted = await asyncio.to_thread(lambda: {n: r is not None and Path(r).is_dir() for n, r in sorted(roots.items())})
+    refreshed_at = await ask(call.datasette, _refreshed_at)
+    document = {"status": "ok" if uuid else "spool away", "spool": uuid, "version": dashtools.__version__}
+    document |= {"index_refreshed_at": refreshed_at, "storages": mounted}
+    headers = {} if uuid else {"retry-after": str(RETRY_AFTER_S)}
+    return json_answer(document, 200 if uuid else 503, headers)
+
+
+def _refreshed_at(connection: sqlite3.Connection) -> str | None:
+    row = connection.execute("SELECT value FROM meta WHERE key = 'refreshed_at'").fetchone()
+    return None if row is None else str(row[0])
+
+
+def _completed(connection: sqlite3.Connection) -> tuple[list[tuple[Any, ...]], str | None]:
+    sql = "SELECT task_type, condition, count(*) FROM tasks WHERE state = 'complete' GROUP BY 1, 2 ORDER BY 1, 2"
+    return [tuple(row) for row in connection.execute(sql)], _refreshed_at(connection)
+
+
+async def metrics(call: Call) -> Response:
+    """Queue, workers and index for Prometheus, as text."""
+
+    def look(spool: Spool) -> tuple[Counter[tuple[str, str]], dict[str, float], list[Json]]:
+        waiting: Counter[tuple[str, str]] = Counter()
+        oldest: dict[str, float] = {}
+        for entry in spool.pending():
+            waiting[entry.task_type, entry.state] += 1
+            if entry.state == "ready":
+                made = entry.created.timestamp()
+                oldest[entry.task_type] = min(made, oldest.get(entry.task_type, made))
+        return waiting, oldest, list(_devices(spool, call.api.lease_s).values())
+
+    waiting, oldest, devices = await call.with_spool(look)
+    done, refreshed_at = await ask(call.datasette, _completed)
+    lines = [*_family("dashtools_info", "Version of the server.", [(f'version="{dashtools.__version__}"', 1)])]
+    counts = [*(((*key, n)) for key, n in sorted(waiting.items())), *done]
+    tasks = [(f'type="{kind}",condition="{state}"', n) for kind, state, n in counts]
+    lines += _family("dashtools_tasks", "Tasks by type and condition.", tasks)
+    now_s = utc_now().timestamp()
+    ages = [(f'type="{kind}"', round(max(0.0, now_s - made), 3)) for kind, made in sorted(oldest.items())]
+    lines += _family("dashtools_oldest_ready_age_seconds", "Age of the oldest task that waits to be claimed.", ages)
+    workers = [worker for device in devices for worker in device.get("workers", [])]
+    alive = sum(1 for worker in workers if worker["alive"])
+    lines += _family("dashtools_workers", "Workers by whether they beat within a lease.",
+                     [('alive="true"', alive), ('alive="false"', len(workers) - alive)])  # fmt: skip
+    if refreshed_at is not None:
+        stamp = round(from_text(refreshed_at).timestamp(), 3)
+        lines += _family(
+            "dashtools_index_refreshed_timestamp_seconds", "When the index was last made fresh.", [("", stamp)]
+        )
+    return Response("\n".join([*lines, ""]), 200, {"cache-control": "no-store"}, METRICS_TYPE)
+
+
+def _family(name: str, words: str, samples: list[tuple[str, Any]]) -> list[str]:
+    head = [f"# HELP {name} {words}", f"# TYPE {name} gauge"]
+    return head + [f"{name}{{{labels}}} {value}" if labels else f"{name} {value}" for labels, value in samples]
