@@ -44,7 +44,7 @@ def as_geojson(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
 def as_gpx(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
     """Sightings as waypoints, fixes as a track for each clip, trips as tracks; rows without a place are left out."""
     yield f"{_XML}{_GPX}\n"
-    for name, members in groupby(rows, _track_name):
+    for (name, _), members in groupby(rows, _track_of):
         if name is None:
             yield from (_waypoint(row) for row in members if _has_place(row))
             continue
@@ -60,7 +60,7 @@ def as_gpx(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
 def as_kml(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
     """A placemark for each sighting, for each trip's or clip's way; rows without a place are left out."""
     yield f"{_XML}{_KML}<Document><name>dashtools</name>\n"
-    for name, members in groupby(rows, _track_name):
+    for (name, _), members in groupby(rows, _track_of):
         if name is None:
             yield from (_placemark(row) for row in members if _has_place(row))
             continue
@@ -94,11 +94,12 @@ def _has_place(row: Row) -> bool:
     return row.get("latitude") is not None and row.get("longitude") is not None and row.get("is_valid", True)
 
 
-def _track_name(row: Row) -> str | None:
-    """The name of the track that a row belongs to; None for a place of its own."""
+def _track_of(row: Row) -> tuple[str | None, str]:
+    """Name and id of the track that a row belongs to; no name for a place of its own."""
     if "sighting_id" in row:
-        return None
-    return str(row.get("label") or row.get("clip") or row.get("video_id"))
+        return None, ""
+    identity = str(row["trip_id"] if "route" in row else row["video_id"])
+    return str(row.get("label") or row.get("clip") or identity), identity
 
 
 def _geometry(row: Row) -> Row | None:

@@ -92,7 +92,14 @@ def test_kml_is_well_formed_and_places_longitude_first(export):
     tree = ET.fromstring(export("sightings", "--format", "kml")[1])
     found = [node.text for node in tree.iter("{http://www.opengis.net/kml/2.2}coordinates")]
     assert found == ["20.0,52.0002"] * 2
-    assert len(list(ET.fromstring(export("trips", "--format", "kml")[1]).iter("{*}LineString"))) == 2
+    assert (
+        len(
+            list(
+                ET.fromstring(export("trips", "--format", "kml")[1]).iter("{http://www.opengis.net/kml/2.2}LineString")
+            )
+        )
+        == 2
+    )
 
 
 def test_a_file_appears_whole_and_the_same_as_stdout(export):
