@@ -14,7 +14,14 @@ from filelock import FileLock
 
 from dashtools.config import Config, load
 from dashtools.config_files import merged, read_document, shared_file
-from dashtools.config_keys import HOST_SHAPE, SHARED_SHAPE, problems
+from dashtools.config_keys import (
+    DEFAULT_GLOBAL,
+    DEFAULT_PROFILES,
+    DEFAULT_STORAGE_PATHS,
+    HOST_SHAPE,
+    SHARED_SHAPE,
+    problems,
+)
 from dashtools.errors import BadConfig, InputMissing
 from dashtools.files import write_whole
 from dashtools.model import Json
@@ -38,14 +45,32 @@ class ConfigManager:
         config = load(self._spool, self._host_file, flags={"host.device_id": device_id})
         return {**config.device, "task_types": list(config.task_types), "processing": config.processing}
 
-    def update_config(self, config_update: Json, device_id: str | None = None) -> bool:
-        """Lays an update over the shared file; True when that changed it. BadConfig leaves the file as it was."""
+    def version(self) -> str:
+        """Another text for every content of the shared file."""
+        try:
+            return hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
+        except FileNotFoundError:
+            return "0"
+
+    def document(self) -> Json:
+        """The shared file with the defaults filled in that every host has."""
+        defaults = {"global": DEFAULT_GLOBAL, "profiles": DEFAULT_PROFILES, "storage_paths": DEFAULT_STORAGE_PATHS}
+        return merged(defaults, read_document(self.path, SHARED_SHAPE))
+
+    def update_config(
+        self, config_update: Json, device_id: str | None = None, *, first: Callable[[], None] = lambda: None
+    ) -> bool:
+        """Lays an update over the shared file; True when that changed it. BadConfig leaves the file as it was.
+
+        `first` is called under the lock: what it raises stops the change.
+        """
         update = {"devices": {device_id: config_update}} if device_id is not None else config_update
         found = problems(update, SHARED_SHAPE)
         if found:
             raise BadConfig("\n".join(found))
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(str(self.path) + ".lock", timeout=30):
+            first()
             before = read_document(self.path, SHARED_SHAPE)
             after = merged(before, update)
             if after == before:

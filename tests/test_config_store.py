@@ -101,3 +101,17 @@ def test_a_bad_host_update_is_refused(tmp_path):
     with pytest.raises(BadConfig, match="absolute path"):
         update_host_file(tmp_path / "host.json", {"host": {"storages": {"x": "relative"}}})
     assert not (tmp_path / "host.json").exists()
+
+
+def test_a_change_can_be_refused_under_the_lock(spool):
+    manager = ConfigManager(spool)
+    before = manager.version()
+
+    def refuse():
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        manager.update_config({"global": {"max_failures": 3}}, first=refuse)
+    assert manager.version() == before
+    assert manager.update_config({"global": {"max_failures": 3}}) and manager.version() != before
+    assert manager.document()["global"]["max_failures"] == 3 and manager.document()["global"]["lease_seconds"] == 180

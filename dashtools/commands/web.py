@@ -7,18 +7,27 @@ from pathlib import Path
 
 import click
 
+from dashtools.commands._api import api_settings, tokens_of
 from dashtools.commands._run import Session, common
 from dashtools.commands.index import index_path
+from dashtools.errors import Usage
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @common
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=5000, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free port.")
 @click.option("--db", type=click.Path(path_type=Path), metavar="FILE", help="Another place for the index.")
 @click.option("--refresh-every", "every_s", default=4.0, show_default=True, metavar="SECONDS", help="0: never.")
-def command(session: Session, host: str, port: int, db: Path | None, every_s: float) -> None:
-    """Serve search, sightings, trips and the queue; prints the URL once it listens, ends well on Ctrl-C."""
+@click.pass_context
+def command(context: click.Context, /, session: Session, host: str, port: int, db: Path | None, every_s: float) -> None:
+    """Serve search, sightings, trips, the queue and the REST API; prints the URL once it listens.
+
+    On any other address than loopback a token is needed: dc-web token add NAME --scope read. It is the bearer of API
+    clients, and the password that a browser asks for.
+    """
+    if context.invoked_subcommand is not None:
+        return
     if importlib.util.find_spec("datasette") is None:
         from dashtools.errors import BackendUnavailable
 
@@ -29,14 +38,15 @@ def command(session: Session, host: str, port: int, db: Path | None, every_s: fl
 def serve(session: Session, host: str, port: int, db: Path, every_s: float) -> None:
     """Refreshes the index, then serves it and keeps it fresh."""
     from dashtools.index.refresh import refresh
-    from dashtools.log import LOGGER
     from dashtools.web.refresher import Refresher
     from dashtools.web.server import WebSettings, serve_until_signal
 
     roots = {name: storage.root for name, storage in session.config.storages.items()}
-    settings = WebSettings(db, roots, host, port)
-    if not settings.is_loopback:
-        LOGGER.warning("plates and positions are served to everyone who can reach %s; there is no password yet", host)
+    tokens = tokens_of(session)
+    settings = WebSettings(db, roots, host, port, api_settings(session), tokens)
+    if not settings.is_loopback and not tokens.all():
+        hint = f"dc-web token add NAME --scope read --spool {session.spool_path}"
+        raise Usage(f"{host} is not loopback and there is no token: make one with {hint}")
     refresh(session.spool_path, db)
     refresher = Refresher(session.spool_path, db, every_s=every_s)
     if every_s > 0:
@@ -46,3 +56,38 @@ def serve(session: Session, host: str, port: int, db: Path, every_s: float) -> N
     finally:
         if every_s > 0:
             refresher.stop()
+
+
+@command.group()
+def token() -> None:
+    """Bearer tokens of this host: add, list, revoke."""
+
+
+@token.command()
+@common
+@click.argument("name")
+@click.option("--scope", type=click.Choice(("read", "work", "admin")), default="read", show_default=True)
+def add(session: Session, name: str, scope: str) -> None:
+    """Make a token and print it, this once: only its digest is kept.
+
+    read looks; work also publishes, claims and completes tasks; admin also changes the configuration and requeues.
+    """
+    text = tokens_of(session).add(name, scope)
+    session.emit("token", text, token=text, name=name, scope=scope)
+
+
+@token.command("list")
+@common
+def list_(session: Session) -> None:
+    """Print the name, scope and age of each token."""
+    for known in tokens_of(session).all():
+        fields = {"name": known.name, "scope": known.scope, "created_at": known.created_at}
+        session.emit("token", f"{known.name}  {known.scope}  {known.created_at}", **fields)
+
+
+@token.command()
+@common
+@click.argument("name")
+def revoke(session: Session, name: str) -> None:
+    """End a token; a running server knows it with the next request."""
+    tokens_of(session).revoke(name)

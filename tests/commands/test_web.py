@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -46,3 +47,39 @@ def test_help_imports_no_web_server():
     code += "sys.exit(bool({'datasette','uvicorn','sqlite3'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0
+
+
+def run(tmp_path, *words):
+    Spool.create(tmp_path / "spool")
+    environ = {**os.environ, "DASHTOOLS_DATA": str(tmp_path / "data"), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", START, *words, "--spool", str(tmp_path / "spool")]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_it_does_not_listen_on_another_address_without_a_token(tmp_path):
+    done = run(tmp_path, "--host", "0.0.0.0", "--port", "0")
+    assert (done.returncode, done.stdout) == (64, "") and "dc-web token add" in done.stderr
+
+
+def test_a_token_is_printed_once_listed_by_name_and_revoked(tmp_path):
+    text = run(tmp_path, "token", "add", "phone", "--scope", "work").stdout.strip()
+    listed = run(tmp_path, "token", "list").stdout
+    assert listed.startswith("phone  work") and text not in listed
+    assert run(tmp_path, "token", "revoke", "phone").returncode == 0
+    assert run(tmp_path, "token", "list").stdout == ""
+    assert run(tmp_path, "token", "revoke", "phone").returncode == 65
+
+
+def test_the_served_api_reads_and_changes_the_shared_configuration(web):
+    url = web.stdout.readline().strip() + "api/v1/config"
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        tag = answer.headers["etag"]
+        assert b"lease_seconds" in answer.read()
+    update = b'{"global": {"task_retry_delay_seconds": 60}}'
+    headers = {"content-type": "application/json", "if-match": tag}
+    request = urllib.request.Request(url, data=update, method="PUT", headers=headers)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        assert answer.read() == b'{"changed":true}'
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=20)
+    assert refused.value.code == 412
