@@ -217,10 +217,29 @@ def failures(connection: sqlite3.Connection, limit: int = 50) -> list[Failure]:
     groups: dict[tuple[str, ...], list[Failure]] = {}
     for task_type, error_class, message, name, video_id, completed_at in rows:
         reason = (message or "").removeprefix(f"{name}: ")
-        key = (task_type, error_class or "", re.sub(r"\d+", "#", reason))
+        key = (task_type, error_class or "", alike(reason))
         groups.setdefault(key, []).append(Failure(task_type, error_class, reason, 1, name, video_id, completed_at))
     found = [replace(members[0], count=len(members)) for members in groups.values()]
     return sorted(found, key=lambda failure: -failure.count)[:limit]
+
+
+def alike(reason: str) -> str:
+    """What the reasons of a group have in common.
+
+    >>> alike("no moov box, the file ends at 2000")
+    'no moov box, the file ends at #'
+    """
+    return re.sub(r"\d+", "#", reason)
+
+
+def failed_like(connection: sqlite3.Connection, task_type: str, error_class: str, reason: str) -> list[Step]:
+    """The failed tasks of a group of `failures`, the newest first."""
+    sql = (
+        f"SELECT {_columns(Step)} FROM tasks WHERE condition = 'failed' AND task_type = ?"
+        " AND coalesce(error_class, '') = ? ORDER BY completed_at DESC, path LIMIT ?"
+    )
+    found = select(connection, Step, sql, (task_type, error_class, MOST_FAILURES))
+    return [s for s in found if alike((s.error_message or "").removeprefix(f"{s.clip}: ")) == alike(reason)]
 
 
 def in_condition(connection: sqlite3.Connection, condition: str, limit: int = 100) -> list[Step]:

@@ -16,6 +16,7 @@ from dashtools.spool.queue import Spool
 from dashtools.web import problem
 from dashtools.web.api_settings import ApiSettings, api_of
 from dashtools.web.problem import Problem
+from dashtools.web.rights import may
 
 BASE = "/api/v1"
 VARIABLES = {
@@ -23,7 +24,6 @@ VARIABLES = {
     "n": r"[0-9]{1,4}",
     "name": r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}){0,3}",
 }
-SCOPES = ("read", "work", "admin")
 T = TypeVar("T")
 
 
@@ -68,15 +68,6 @@ class Route:
     @property
     def summary(self) -> str:
         return (self.function.__doc__ or "").split("\n")[0]
-
-
-def may(have: str | None, need: str) -> bool:
-    """Is one scope enough for what another is needed for?
-
-    >>> may("work", "read"), may("read", "admin"), may(None, "read")
-    (True, False, False)
-    """
-    return have in SCOPES and SCOPES.index(have) >= SCOPES.index(need)
 
 
 def pattern_of(path: str) -> str:

@@ -16,6 +16,7 @@ from dashtools.errors import BadConfig
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN = ("/api/v1/health",)
+FORM_BYTES = 1 << 20
 REALM = b'realm="dashtools"'
 
 
@@ -47,6 +48,10 @@ def judge(scope: Any, settings: Any) -> Visitor | Refusal:
         return Refusal(421, "This server answers only to localhost.")
     if _is_foreign(scope["method"], headers):
         return Refusal(403, "Pages of other sites may not ask this server.")
+    if scope["method"] not in SAFE and not scope["path"].startswith("/api/"):
+        declared = headers.get("content-length", "0")
+        if "transfer-encoding" in headers or not declared.isdigit() or int(declared) > FORM_BYTES:  # Datasette itself reads forms without a limit
+            return Refusal(413, "A form must say its length, at most 1 MiB.")
     try:
         are_needed = bool(settings.tokens is not None and settings.tokens.all()) or not settings.is_loopback
         text = _given(headers.get("authorization", ""))

@@ -11,6 +11,7 @@ from datasette.utils.asgi import NotFound, Response
 from dashtools.index import queries
 from dashtools.index.search import search as find_plates
 from dashtools.web import routemap, sighting_page
+from dashtools.web.rights import may
 
 T = TypeVar("T")
 PAGE_SIZE = 50
@@ -144,7 +145,12 @@ async def queue(datasette: Any, request: Any) -> Response:
             "workers": queries.workers(c),
         }
 
-    return await show(datasette, request, "queue.html", **await ask(datasette, question))
+    visitor = request.scope.get("dashtools_visitor")
+    may_requeue = datasette.dashtools.api is not None and may(getattr(visitor, "scope", None), "admin")
+    moved, moved_of = (request.args.get(name) or "" for name in ("moved", "of"))
+    said = {"moved": moved, "moved_of": moved_of} if moved.isdigit() and moved_of.isdigit() else {}
+    values = await ask(datasette, question)
+    return await show(datasette, request, "queue.html", may_requeue=may_requeue, **said, **values)
 
 
 def _mark(card: Any) -> routemap.Mark:

@@ -8,7 +8,7 @@ from typing import Any
 import markupsafe
 from datasette import hookimpl
 
-from dashtools.web import gate, media, pages
+from dashtools.web import gate, media, pages, requeue_page
 from dashtools.web.api import BASE, views
 from dashtools.web.api_routes import ROUTES
 
@@ -44,6 +44,7 @@ def register_routes(datasette: Any) -> list[tuple[str, Any]]:
         (r"^/trip/(?P<trip_id>[A-Za-z0-9_-]{1,64})$", pages.trip),
         (r"^/video/(?P<video_id>[A-Za-z0-9_.-]{1,128})$", pages.video),
         (r"^/queue$", pages.queue),
+        (r"^/queue/requeue$", requeue_page.requeue),
         (r"^/media/(?P<artifact_id>[0-9a-f]{24})$", media.respond),
         *views(ROUTES),
     ]

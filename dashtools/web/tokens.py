@@ -21,9 +21,9 @@ from filelock import FileLock
 from dashtools.errors import BadConfig, BadInput
 from dashtools.files import write_whole
 from dashtools.times import to_text, utc_now
+from dashtools.web.rights import SCOPES
 
 FILE = "tokens.json"
-SCOPES = ("read", "work", "admin")
 PREFIX = "dash_"
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 
