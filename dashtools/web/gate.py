@@ -50,7 +50,8 @@ def judge(scope: Any, settings: Any) -> Visitor | Refusal:
         return Refusal(403, "Pages of other sites may not ask this server.")
     if scope["method"] not in SAFE and not scope["path"].startswith("/api/"):
         declared = headers.get("content-length", "0")
-        if "transfer-encoding" in headers or not declared.isdigit() or int(declared) > FORM_BYTES:  # Datasette itself reads forms without a limit
+        is_bounded = declared.isdigit() and int(declared) <= FORM_BYTES and "transfer-encoding" not in headers
+        if not is_bounded:  # Datasette itself reads forms without a limit
             return Refusal(413, "A form must say its length, at most 1 MiB.")
     try:
         are_needed = bool(settings.tokens is not None and settings.tokens.all()) or not settings.is_loopback
