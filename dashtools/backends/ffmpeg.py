@@ -235,3 +235,23 @@ def _is_refusal(ended: Ended) -> bool:
 
 def _last_words(ended: Ended) -> str:
     return ended.complaints[-1].strip() if ended.complaints else f"status {ended.status}, no message"
+
+
+def copy_segment(program: Path, source: Path, target: Path, *, start_s: float, end_s: float) -> None:
+    """A part of a clip, nothing encoded anew: from the keyframe at or before `start_s` to about `end_s`.
+
+    Pictures and sound only; times begin at 0. `target` appears whole or not at all.
+    """
+    partial = target.with_name(f".part.{target.name}")  # the suffix tells ffmpeg the container
+    argv = [str(program), "-hide_banner", "-nostdin", "-v", "error", "-y", "-ss", f"{max(0.0, start_s):.3f}"]
+    argv += ["-i", _as_file(source), "-t", f"{end_s - max(0.0, start_s):.3f}", "-map", "0:v:0", "-map", "0:a?"]
+    argv += ["-c", "copy", "-copy_unknown", "-avoid_negative_ts", "make_zero", _as_file(partial)]
+    try:
+        ended = run_watched(argv, hang_s=_HANG_S)
+        if _is_refusal(ended):
+            raise OutputRefused(f"cannot write {target}: {_last_words(ended)}")
+        if ended.status != 0 or not partial.is_file() or partial.stat().st_size == 0:
+            raise BadInput(f"{source.name}: no segment can be copied out of it: {_last_words(ended)}")
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)

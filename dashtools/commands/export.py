@@ -153,3 +153,22 @@ def _time(text: str | None) -> str | None:
         return stamp(from_text(f"{text}T00:00:00Z" if len(text) == 10 else text).astimezone(UTC))
     except ValueError as error:
         raise click.UsageError(f"{text!r} is no time: {error}") from error
+
+
+@command.command()
+@common
+@click.argument("sighting_id")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", required=True, help="The new folder.")
+@click.option("--pad", "pad_s", type=float, default=5.0, show_default=True, help="Seconds before and after it.")
+@click.option("--whole", "is_whole", is_flag=True, help="The whole original instead of a segment.")
+def evidence(session: Session, sighting_id: str, output: Path, pad_s: float, is_whole: bool) -> None:
+    """A folder with the original's bytes, digests from intake on, reads, crops, GPS, a page and its own verify.py.
+
+    Prints the seal: note it elsewhere, for it tells this folder from one that was made over.
+    """
+    from dashtools.commands._evidence import Wish, export_evidence
+
+    with open_index(session) as connection:
+        wish = Wish(sighting_id, pad_s, is_whole)
+        seal = export_evidence(session.spool, session.config, connection, wish, output.absolute())
+    session.emit("evidence", f"{output} {seal}", path=str(output), seal=seal)
