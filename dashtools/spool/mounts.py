@@ -53,6 +53,13 @@ BAD: tuple[tuple[str, str, str | None, str, str], ...] = (
     ("cifs", "cache", "loose", "what another host wrote is not seen", "cache=strict"),
     ("cifs", "noserverino", None, "two files may look like one", "serverino"),
     ("cifs", "nohandlecache", None, "every look at a heartbeat costs one more round trip", "leave nohandlecache out"),
+    (
+        "cifs",
+        "closetimeo",
+        "1",
+        "files stay open for a second: Linux 6.1 was seen to hang on a rename then",
+        "closetimeo=0",
+    ),
     ("nfs cifs fuse", "ro", None, "nothing can be written", "rw"),
 )
 MUST_HAVE: tuple[tuple[str, str, str], ...] = (

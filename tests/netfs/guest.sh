@@ -45,7 +45,7 @@ cifs)
     /run/modprobe cifs
     printf '[global]\nserver role = standalone\nmap to guest = Bad User\nguest account = root\ninterfaces = lo\nbind interfaces only = yes\nsmb ports = 445\ndisable netbios = yes\nload printers = no\nprivate dir = /run/smb\nlock directory = /run/smb\nstate directory = /run/smb\ncache directory = /run/smb\npid directory = /run/smb\nncalrpc dir = /run/smb/ncalrpc\nlog file = /run/smb/log\nkernel oplocks = no\n[q]\npath = /mnt/srv/x\nguest ok = yes\nguest only = yes\nwritable = yes\nforce user = root\n' > /run/smb.conf
     smbd -D -s /run/smb.conf
-    options=guest,uid=0,gid=0,vers=3.1.1,nosharesock,hard,serverino,cache=strict,actimeo=1
+    options=guest,uid=0,gid=0,vers=3.1.1,nosharesock,hard,serverino,cache=strict,actimeo=1,closetimeo=0
     for try in 1 2 3 4 5 6 7 8 9 10; do mount -t cifs //127.0.0.1/q /mnt/a -o $options 2> /dev/null && break; sleep 1; done
     mount -t cifs //127.0.0.1/q /mnt/b -o $options
     ;;
