@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from dashtools.model import Task
@@ -180,3 +183,13 @@ def test_every_route_of_the_table_is_served(desk):
         path = route.path.replace("{id}", "a").replace("{n}", "0").replace("{name}", "x.json")
         answer = desk.get(f"/api/v1{path}", route.method, json={} if route.body else None)
         assert answer.status_code in route.statuses, (route, answer.text)
+
+
+def test_the_page_of_the_documentation_lists_every_route_and_its_scope():
+    from dashtools.web.api_routes import ROUTES
+
+    page = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
+    listed = re.findall(r"^\| `([A-Z]+) ([^`]+)` \| (\w+) \|", page, re.M)
+    free = {("GET", "/health")}
+    table = {(r.method, r.path, "none" if (r.method, r.path) in free else r.scope) for r in ROUTES}
+    assert set(listed) == table
