@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dashtools.commands._run import Session, common
+from dashtools.devices.config_changes import ABSENT
+
+if TYPE_CHECKING:
+    from dashtools.devices.config_changes import Change
 
 
 @click.group(context_settings={"help_option_names": ["--help"]})
@@ -88,6 +92,57 @@ def set_(session: Session, key: str, value: str, device: str | None, is_host: bo
         session.emit("file", str(path), path=str(path))
     else:
         click.echo(f"{key} was so already", err=True)
+
+
+@command.command()
+@common
+@click.argument("file", required=False, type=click.Path(path_type=Path), metavar="[FILE]")
+def diff(session: Session, file: Path | None) -> int:
+    """Print each key of this host that is not at its default, or how FILE differs from the shared file.
+
+    Status 78 when FILE must not be used. Nothing is changed.
+    """
+    from dashtools.devices import config_changes as changes
+
+    if file is None:
+        found = changes.from_defaults(session.config)
+    else:
+        found = changes.between_files(session.spool_path, file)
+    for change in found:
+        _tell(session, change)
+    return 0
+
+
+@command.command()
+@common
+@click.option("--once", is_flag=True, help="End after the first change.")
+@click.option("--poll", "poll_s", type=float, default=5.0, show_default=True, help="Longest wait between two looks.")
+def watch(session: Session, once: bool, poll_s: float) -> None:
+    """Print each key whose value on this host changes, as the shared file does; a bad file is told and not used."""
+    from dashtools.config import load
+    from dashtools.devices.config_changes import Watch
+    from dashtools.log import LOGGER
+
+    watched = Watch(session.spool_path, session.config_option, lambda: load(session.spool_path, session.config_option))
+    LOGGER.info("watching %s", watched.path)
+    for look in watched.looks(poll_s):
+        for line in look.problems:
+            click.echo(f"not used: {line}", err=True)
+        for change in look.changes:
+            _tell(session, change)
+        if look.changes and once:
+            return
+
+
+def _tell(session: Session, change: Change) -> None:
+    import orjson
+
+    texts = ["(none)" if value is ABSENT else orjson.dumps(value).decode() for value in (change.before, change.after)]
+    given = {name: v for name, v in (("before", change.before), ("after", change.after)) if v is not ABSENT}
+    where = f"  ({change.layer})" if change.layer else ""
+    session.emit(
+        "change", f"{change.key}: {texts[0]} -> {texts[1]}{where}", key=change.key, layer=change.layer, **given
+    )
 
 
 def _nested(words: list[str], value: Any) -> dict[str, Any]:

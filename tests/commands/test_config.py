@@ -73,3 +73,31 @@ def test_a_setting_of_one_device_or_of_this_host_goes_to_its_place(dc_config, tm
 def test_an_unknown_key_names_the_nearest(dc_config):
     done = dc_config("get", "max_failure")
     assert done.returncode == 78 and "max_failures" in done.stderr
+
+
+def test_diff_prints_what_is_not_at_its_default(dc_config):
+    assert dc_config("diff").stdout == ""
+    dc_config("set", "global.max_failures", "3")
+    assert dc_config("diff").stdout == f"global.max_failures: 8 -> 3  (shared {dc_config.file})\n"
+
+
+def test_diff_with_a_bad_file_is_78(dc_config, tmp_path):
+    (tmp_path / "new.json").write_text('{"globl": {}}')
+    done = dc_config("diff", str(tmp_path / "new.json"))
+    assert (done.returncode, done.stdout) == (78, "") and "globl" in done.stderr
+
+
+def test_watch_wakes_at_a_change_and_prints_it(dc_config, tmp_path):
+    spool = dc_config.file.parent.parent
+    argv = [sys.executable, str(ROOT / "bin/dc-config"), "watch", "--once", "--json", "-v", "--spool", str(spool)]
+    argv += ["--poll", "600"]
+    environ = {**os.environ, "DASHTOOLS_DATA": str(tmp_path / "data")}
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ) as watching:
+        try:
+            assert "watching" in watching.stderr.readline()
+            dc_config("set", "global.max_failures", "3")
+            told = json.loads(watching.stdout.readline())
+            assert watching.wait(60) == 0
+        finally:
+            watching.kill()
+    assert (told["key"], told["before"], told["after"]) == ("global.max_failures", 8, 3)
