@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from dashtools.errors import DashtoolsError
+from dashtools.log import LOGGER
 from dashtools.model import Task
 from dashtools.spool import task as tasks
 from dashtools.spool.queue import Spool
+from dashtools.times import utc_now
 
 CLEANUP = "CLEANUP_STORAGE"
 
@@ -23,3 +26,17 @@ def ask_for_room(spool: Spool, storage: str, now: datetime, *, wanted_bytes: int
         metadata["wanted_bytes"] = str(wanted_bytes)
     task_id = tasks.root_id(f"cleanup:{storage}:{day}")
     return spool.publish(Task(task_id, CLEANUP, video_id=f"storage-{storage}"[:64], priority=0, metadata=metadata))
+
+
+def room_was_refused(spool: Spool, storage: str) -> None:
+    """Asks for room and tells the operator, both once for a storage and day; never raises what a full disk does.
+
+    For a stage's end by OutputRefused: where the spool cannot be written either, nobody is asked and the log says so.
+    """
+    try:
+        path = ask_for_room(spool, storage, utc_now())
+    except (DashtoolsError, OSError) as error:
+        LOGGER.error("storage %s refuses writes, and room cannot be asked for: %s", storage, error)
+        return
+    if path is not None:
+        LOGGER.error("storage %s refuses writes; room was asked for: %s", storage, path)

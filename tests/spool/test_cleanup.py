@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from dashtools.spool.cleanup import ask_for_room
+from dashtools.errors import OutputRefused
+from dashtools.spool.atomic import Files
+from dashtools.spool.cleanup import ask_for_room, room_was_refused
 from dashtools.spool.queue import Spool
 from dashtools.times import UTC
 
@@ -30,3 +32,18 @@ def test_it_asks_once_for_each_storage_and_day(spool):
         ("shed_nas", "2026-11-24"),
         ("shed_nas", "2026-11-25"),
     ]
+
+
+def test_the_operator_is_told_once(spool, caplog):
+    room_was_refused(spool, "indoor_nas")
+    room_was_refused(spool, "indoor_nas")
+    assert len(caplog.records) == 1 and "room was asked for" in caplog.text
+
+
+def test_a_full_spool_raises_nothing_where_room_is_asked_for(spool, caplog, monkeypatch):
+    def full(self, path, content):
+        raise OutputRefused("no space left on device")
+
+    monkeypatch.setattr(Files, "write", full)
+    room_was_refused(spool, "indoor_nas")
+    assert "cannot be asked for" in caplog.text and not list(spool.pending())
