@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import datetime
 from pathlib import Path
 
-from dashtools.errors import DashtoolsError
+from dashtools.errors import DashtoolsError, OutputRefused
 from dashtools.log import LOGGER
 from dashtools.model import Task
 from dashtools.spool import task as tasks
@@ -28,15 +30,29 @@ def ask_for_room(spool: Spool, storage: str, now: datetime, *, wanted_bytes: int
     return spool.publish(Task(task_id, CLEANUP, video_id=f"storage-{storage}"[:64], priority=0, metadata=metadata))
 
 
-def room_was_refused(spool: Spool, storage: str) -> None:
-    """Asks for room and tells the operator, both once for a storage and day; never raises what a full disk does.
+_FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 
-    For a stage's end by OutputRefused: where the spool cannot be written either, nobody is asked and the log says so.
+
+def is_full(error: BaseException | None) -> bool:
+    """Does the error say that a disk or a quota is full? Read-only and forbidden are other matters.
+
+    >>> is_full(OutputRefused("cannot write x: No space left on device")), is_full(None)
+    (True, False)
     """
+    return isinstance(error, OutputRefused) and any(words in str(error) for words in _FULL)
+
+
+def room_was_refused(spool: Spool, storage: str, error: BaseException | None) -> None:
+    """Asks for room and tells the operator, both once for a storage and day, where the error says that it is full.
+
+    Never raises what a full disk does: where the spool cannot be written either, nobody is asked and the log says so.
+    """
+    if not is_full(error):
+        return
     try:
         path = ask_for_room(spool, storage, utc_now())
-    except (DashtoolsError, OSError) as error:
-        LOGGER.error("storage %s refuses writes, and room cannot be asked for: %s", storage, error)
+    except (DashtoolsError, OSError) as trouble:
+        LOGGER.error("storage %s is full, and room cannot be asked for: %s", storage, trouble)
         return
     if path is not None:
-        LOGGER.error("storage %s refuses writes; room was asked for: %s", storage, path)
+        LOGGER.error("storage %s is full; room was asked for: %s", storage, path)

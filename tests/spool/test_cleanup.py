@@ -10,6 +10,8 @@ from dashtools.spool.cleanup import ask_for_room, room_was_refused
 from dashtools.spool.queue import Spool
 from dashtools.times import UTC
 
+FULL = OutputRefused("cannot write x: No space left on device; make room")
+
 
 @pytest.fixture
 def spool(tmp_path):
@@ -35,8 +37,8 @@ def test_it_asks_once_for_each_storage_and_day(spool):
 
 
 def test_the_operator_is_told_once(spool, caplog):
-    room_was_refused(spool, "indoor_nas")
-    room_was_refused(spool, "indoor_nas")
+    for _ in range(2):
+        room_was_refused(spool, "indoor_nas", FULL)
     assert len(caplog.records) == 1 and "room was asked for" in caplog.text
 
 
@@ -45,5 +47,13 @@ def test_a_full_spool_raises_nothing_where_room_is_asked_for(spool, caplog, monk
         raise OutputRefused("no space left on device")
 
     monkeypatch.setattr(Files, "write", full)
-    room_was_refused(spool, "indoor_nas")
+    room_was_refused(spool, "indoor_nas", FULL)
     assert "cannot be asked for" in caplog.text and not list(spool.pending())
+
+
+@pytest.mark.parametrize(
+    "error", [None, OutputRefused("cannot write x: Read-only file system"), OSError(28, "No space")]
+)
+def test_nobody_is_asked_for_room_when_no_disk_is_full(spool, error):
+    room_was_refused(spool, "indoor_nas", error)
+    assert not list(spool.pending())
