@@ -110,4 +110,7 @@ async def _answer(methods: dict[str, Route], datasette: Any, request: Any, recei
     api = api_of(datasette)
     if api is None:
         raise Problem(503, "this server was started without a spool", retry_after=str(problem.RETRY_AFTER_S))
-    return await route.function(Call(datasette, request, receive, send, api, visitor.name))
+    answer = await route.function(Call(datasette, request, receive, send, api, visitor.name))
+    if route.method != "GET":
+        LOGGER.info("%s %s was done for %s", route.method, route.path, visitor.name)  # the template: ids may tell clips
+    return answer
