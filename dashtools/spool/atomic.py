@@ -11,6 +11,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import weakref
 from pathlib import Path
 
 from dashtools.errors import DashtoolsError, OutputRefused, TaskSystemError, TryLater
@@ -65,9 +66,11 @@ class Files:
         self.root = root
         with translated(root):
             self._fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._release = weakref.finalize(self, os.close, self._fd)
 
     def close(self) -> None:
-        os.close(self._fd)
+        """Lets the root go; also happens by itself when nobody holds these files any more."""
+        self._release()
 
     def names(self, folder: str) -> list[str]:
         """Names in a folder, unsorted; none when the folder is absent.

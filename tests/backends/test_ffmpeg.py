@@ -208,7 +208,9 @@ def ends(process_id: int) -> bool:
     except ProcessLookupError:
         return True
     with os.fdopen(descriptor):
-        return bool(select.select([descriptor], [], [], 10)[0])
+        watch = select.poll()  # select() refuses descriptors above 1023
+        watch.register(descriptor, select.POLLIN)
+        return bool(watch.poll(30_000))
 
 
 def test_the_environment_names_the_program_and_a_wrong_name_is_told(monkeypatch, tmp_path):
