@@ -22,6 +22,7 @@ from dashtools.files import refusals, sha256_of, sync_folder
 from dashtools.interrupts import uninterrupted
 from dashtools.model import OUT, ChildTask, FileRef, Json, StageResult, Task, with_changes
 from dashtools.ports import Progress, Stage, StageContext
+from dashtools.spool.cleanup import room_was_refused
 from dashtools.spool.queue import Claim, Spool, backoff_s
 from dashtools.times import to_text, utc_now
 
@@ -72,6 +73,7 @@ def attempt(
     started = time.monotonic()
     out: Path | None = None
     is_committing = False
+    storage: str | None = None
     try:
         if claim.problem is not None:
             raise BadInput(claim.problem)
@@ -99,6 +101,8 @@ def attempt(
             ending = _ended_by(spool, claim, _known(error), rules, time.monotonic() - started)
         if out is not None:  # the claim could still be given back, so its commit does not stand
             shutil.rmtree(out, ignore_errors=True)
+        if storage is not None:
+            room_was_refused(spool, storage, ending.error)
         return ending
 
 

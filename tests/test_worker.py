@@ -123,7 +123,7 @@ def test_waiting_for_the_world_counts_no_failure(spool, nas, error):
 
     put(spool)
     assert [ending.how for ending in work(spool, nas, act)] == ["wait"]
-    entry = only(spool.pending())
+    entry = only(spool.pending("TOY"))
     assert (entry.state, entry.failures, entry.attempt) == ("delayed", 0, 1)
 
 
@@ -248,3 +248,13 @@ def test_a_worker_that_cannot_give_back_leaves_its_record_to_be_judged_by(spool,
     with pytest.raises(TryLater):
         work(spool, nas, act)
     assert [name for name in spool.files.names("workers") if name.endswith(".json")] == [f"{spool.me.worker}.json"]
+
+
+def test_a_full_disk_asks_for_room_once_for_its_storage(spool, nas):
+    def act(context):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for n in range(2):
+        spool.publish(Task(task_id=f"n{n}", task_type="TOY", video_id="v"))
+    work(spool, nas, act)
+    assert only(spool.pending("CLEANUP_STORAGE")).state == "ready"
