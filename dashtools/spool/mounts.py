@@ -45,7 +45,7 @@ BAD: tuple[tuple[str, str, str | None, str, str], ...] = (
         "nfs",
         "vers",
         "3",
-        "a reply may get lost after a rename took effect; the spool copes, 4.2 does not lose it",
+        "a change in the same clock tick as another is seen only after the next one",
         "vers=4.2",
     ),
     ("cifs", "nobrl", None, "locks stay on this host: others see them as free", "leave nobrl out"),

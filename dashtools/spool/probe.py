@@ -28,6 +28,7 @@ FOLDER = "tmp/probe"
 LONGEST_WAIT_S = 150.0  # the first lock on NFSv3 waits out the grace period of its server
 NEGATIVE_LIMIT_S = 40.0  # NFSv4.2 by default remembers an absent name for 30 s
 POLL_S = 0.02
+NUDGE_LOOKS = 25
 
 
 def alone(spool: Spool) -> Json:
@@ -111,11 +112,15 @@ class Pair:
         mine, theirs = (f"{FOLDER}/step{self._step:04d}~{name}" for name in (self._me, self._other))
         scratch = f"tmp/probe~step~{self._me}"
         self._files.replace(mine, orjson.dumps(said), scratch)
-        end = time.monotonic() + LONGEST_WAIT_S
+        end, looks = time.monotonic() + LONGEST_WAIT_S, 0
         while theirs.rpartition("/")[2] not in self._files.names(FOLDER):
             if time.monotonic() > end:
                 raise TryLater(f"{self._other} came, but went away during the probe; run dc-doctor share on both again")
             self._sleep(POLL_S)
+            looks += 1
+            if looks % NUDGE_LOOKS == 0:  # NFSv3 misses a change in the tick of another until the folder changes again
+                self._files.write(f"{FOLDER}/nudge~{self._me}", b"")
+                self._files.unlink(f"{FOLDER}/nudge~{self._me}")
         with contextlib.suppress(FileNotFoundError):
             return orjson.loads(self._files.read(theirs))
         self._sleep(1.0)
