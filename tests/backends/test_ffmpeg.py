@@ -17,7 +17,7 @@ CLIPS = {
     "b_frames": "-f lavfi -i testsrc2=d=2:r=30:s=320x240 -c:v libx264 -bf 3",
     "ntsc": "-f lavfi -i testsrc2=d=2:r=30000/1001:s=320x240 -c:v libx264 -bf 2",
     "variable_rate": "-f lavfi -i testsrc2=d=3:r=30:s=320x240 -vf select='not(mod(n\\,3))+gt(mod(n\\,7)\\,4)'"
-    " -enc_time_base 1:90000 -c:v libx264 -bf 3",
+    " -fps_mode passthrough -enc_time_base 1:90000 -c:v libx264 -bf 3",
     "sound_first": "-itsoffset 0.7 -f lavfi -i testsrc2=d=2:r=30:s=320x240 -f lavfi -i sine=d=3 -c:v libx264 -bf 2"
     " -c:a aac",
     "sound_later": "-f lavfi -i testsrc2=d=2:r=30:s=320x240 -itsoffset 0.4 -f lavfi -i sine=d=1 -c:v libx264 -c:a aac",
