@@ -103,6 +103,8 @@ class Worker:
                         raise
                     LOGGER.warning("%s", error)
                 if wait is None:
+                    if done:
+                        self._tidy()  # what dead attempts of the tasks just done had staged is seen to be over only now
                     return done
                 wait(random.uniform(*POLL_S))
 
