@@ -11,6 +11,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,7 @@ class House:
             return False
         os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
+        wait_until_gone(worker.pid)
         return True
 
     def is_drained(self) -> bool:
@@ -94,6 +96,24 @@ class House:
             lines = [str(row) for row in connection.execute(f"SELECT {wanted} FROM {table}")]
             found[table] = sorted(without_attempt(line) for line in lines)
         return found
+
+
+def wait_until_gone(group: int) -> None:
+    """Waits for the whole process group: who is killed inside an fsync lives on until the disk has answered."""
+    end = time.monotonic() + 60
+    while any(state not in ("Z", "X") for state in states_of(group)):
+        assert time.monotonic() < end, f"process group {group} outlives SIGKILL"
+        time.sleep(0.01)
+
+
+def states_of(group: int) -> list[str]:
+    """The states of a group's processes, as proc(5) has them."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, its_group = stat.read_text().rpartition(")")[2].split()[:3]
+            found += [state] if int(its_group) == group else []
+    return found
 
 
 def without_attempt(text: str) -> str:

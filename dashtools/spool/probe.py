@@ -129,18 +129,26 @@ class Pair:
     def run(self) -> Json:
         """Everything that two hosts can tell."""
         try:
-            return {
+            found = {
                 "unique_rename": self._race(self._rename_to_mine),
                 "exclusive_create": self._race(self._create),
                 "shared_rename_is_safe": self._race(self._rename_to_same),
                 "locks_visible": self._locks(),
                 **dict(self._staleness()),
             }
+            self._part()
+            return found
         finally:
             self._files.unlink(f"{FOLDER}/here~{self._me}")
             if self.leads:
                 with contextlib.suppress(DashtoolsError, OSError):
                     self._files.remove(FOLDER)
+
+    def _part(self) -> None:
+        """The leader, who takes the folder away, waits until the other has read his last word and gone."""
+        end = time.monotonic() + LONGEST_WAIT_S
+        while self.leads and f"here~{self._other}" in self._files.names(FOLDER) and time.monotonic() < end:
+            self._sleep(POLL_S)
 
     def _race(self, attempt: Callable[[int], bool]) -> bool:
         """Is there exactly one winner in every round?"""

@@ -84,6 +84,23 @@ def test_a_partner_that_goes_away_is_tried_later(hosts, monkeypatch):
         pair.run()
 
 
+def test_the_leader_keeps_the_folder_until_the_other_has_gone(hosts):
+    there = f"{probe.FOLDER}/here~zz"
+    waits = []
+
+    def sleep(seconds):
+        waits.append(seconds)
+        if len(waits) == 3:
+            hosts[0].files.unlink(there)
+
+    hosts[0].files.write(there, b"")
+    pair = probe.Pair(hosts[0], sleep)
+    pair.meet(1)
+    assert pair.leads
+    pair._part()
+    assert len(waits) == 3
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
