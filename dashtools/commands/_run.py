@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,11 @@ class Session:
         flags = {} if self.lease_s is None else {"global.lease_seconds": self.lease_s}
         return load(self.spool_path, self.config_option, flags=flags)
 
+    def over(self, outer: Session) -> Session:
+        """The same, with what only a group before the subcommand was told: dc-web --spool X token add NAME."""
+        pairs = [(field.name, getattr(self, field.name) or getattr(outer, field.name)) for field in fields(self)]
+        return Session(**dict(pairs))
+
     def emit(self, kind: str, text: str, /, **fields: Any) -> None:
         """One result on stdout: plain text, or with --json a line with its "type"."""
         if self.as_json:
@@ -97,8 +102,11 @@ def common(function: Callable[..., Any]) -> Callable[..., Any]:
         lease_s: float | None,
         **rest: Any,
     ) -> Any:
-        log.configure(verbosity)
-        return function(Session(spool_option, config_option, verbosity, as_json, host_id, lease_s), **rest)
+        context = click.get_current_context()
+        session = Session(spool_option, config_option, verbosity, as_json, host_id, lease_s)
+        context.obj = session.over(context.obj) if isinstance(context.obj, Session) else session
+        log.configure(context.obj.verbosity)
+        return function(context.obj, **rest)
 
     return wrapped
 

@@ -70,6 +70,14 @@ def test_a_token_is_printed_once_listed_by_name_and_revoked(tmp_path):
     assert run(tmp_path, "token", "revoke", "phone").returncode == 65
 
 
+def test_a_spool_named_before_the_subcommand_is_the_spool(tmp_path):
+    run(tmp_path, "token", "add", "phone")
+    environ = {**os.environ, "DASHTOOLS_DATA": str(tmp_path / "data"), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", START, "--spool", str(tmp_path / "spool"), "--json", "token", "list"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0 and '"name":"phone"' in done.stdout, done.stderr
+
+
 def test_the_served_api_reads_and_changes_the_shared_configuration(web):
     url = web.stdout.readline().strip() + "api/v1/config"
     with urllib.request.urlopen(url, timeout=20) as answer:
