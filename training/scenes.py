@@ -67,18 +67,27 @@ def load(shared: Path, names: list[str]) -> list[Scene]:
     return [Scene(cv2.imread(str(folder / name)), [tuple(box) for box in truth[name]["boxes"]]) for name in names]
 
 
+def corners_of(box: tuple[float, float, float, float]) -> NDArray[np.float64]:
+    """(4, 2), from the upper left on with the clock."""
+    left, top, right, bottom = box
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float64)
+
+
 class CropMaker:
     """Draws square training crops; all chance comes from one seed."""
 
-    def __init__(self, scenes: list[Scene], renderer: Renderer, seed: int) -> None:
+    mosaic_share = 0.12
+
+    def __init__(self, scenes: list[Scene], renderer: Renderer, seed: int, *, plain_share: float = 0.35) -> None:
         self.scenes, self.renderer = scenes, renderer
+        self.plate_until = 1 - plain_share
         self.rng, self.noise = random.Random(seed), np.random.default_rng(seed)
         self.plates = [np.asarray(renderer.plate(self.rng)) for _ in range(300)]
         self.decoys = [np.asarray(renderer.decoy(self.rng)) for _ in range(200)]
 
     def crop(self, side_px: int) -> Scene:
         """One augmented crop: a mosaic of four now and then, otherwise a single view."""
-        if self.rng.random() < 0.12:
+        if self.rng.random() < self.mosaic_share:
             half = side_px // 2
             scene = Scene(np.empty((side_px, side_px, 3), np.uint8))
             for y in (0, half):
@@ -95,10 +104,11 @@ class CropMaker:
     def _view(self, side_px: int) -> Scene:
         rng = self.rng
         pick = rng.random()
-        scene = self._procedural(side_px) if pick < 0.1 else self._window(rng.choice(self.scenes), side_px, pick < 0.65)
+        is_on_plate = pick < self.plate_until
+        scene = self._procedural(side_px) if pick < 0.1 else self._window(rng.choice(self.scenes), side_px, is_on_plate)
         for _ in range(rng.choice((0, 0, 1, 2, 3))):
             self._paste(scene, self._fresh(self.decoys, self.renderer.decoy), is_plate=False)
-        if pick < 0.1 or rng.random() < (0.35 if pick < 0.65 else 0.6):
+        if pick < 0.1 or rng.random() < (0.35 if is_on_plate else 0.6):
             for _ in range(rng.choice((1, 1, 2, 3))):
                 self._paste(scene, self._fresh(self.plates, self.renderer.plate), is_plate=True)
         return scene
@@ -138,9 +148,14 @@ class CropMaker:
         how = cv2.INTER_AREA if scale < 0.6 else cv2.INTER_LINEAR
         source = cv2.GaussianBlur(scene.bgr, (0, 0), 0.4 / scale) if scale < 0.6 else scene.bgr
         out = Scene(cv2.warpAffine(source, matrix, (side_px, side_px), flags=how, borderValue=GREY_BGR))
-        for left, top, right, bottom in scene.plates:
-            corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) @ turning.T + shift
-            self._add_box(out, corners, side_px)
+        for box in scene.plates:
+            self._add_box(out, corners_of(box) @ turning.T + shift, side_px)
+        for box in scene.ignored:
+            x1, y1, x2, y2 = (
+                float(v) for ends in (np.min, np.max) for v in ends(corners_of(box) @ turning.T + shift, 0)
+            )
+            if x2 > 0 and y2 > 0 and x1 < side_px and y1 < side_px:
+                out.ignored.append((x1, y1, x2, y2))
         return out
 
     @staticmethod

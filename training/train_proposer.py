@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from net import STRIDE_PX, PlateNet
+from net import STRIDE_PX, BoxesAbove, PlateNet
 from numpy.typing import NDArray
 from render_plates import Renderer
 from scenes import CropMaker, Scene, load, split
@@ -25,6 +25,10 @@ PEAK_RATE, WARM_STEPS, EMA_DECAY = 2.5e-3, 60, 0.996
 DOUBT_FROM, DOUBT_SCORE, DOUBT_WEIGHT = 0.3, 0.7, 0.25
 """From this share of the run on, negatives scored above DOUBT_SCORE weigh less: labels are missing in the footage."""
 SAVE_EVERY_MIN = 2
+UNLABELLED_SCORE = 0.6
+"""A resumed run ignores what its checkpoint finds above this where there is no label: most of it are plates."""
+PLAIN_FROM = 0.9
+"""From this share of the run on, no mosaics."""
 BIG_FROM = 0.7
 """From this share of the run on, crops are 448 px (batch 4) instead of 320 px (batch 8)."""
 
@@ -94,6 +98,22 @@ def batch_of(maker: CropMaker, share: float) -> tuple[Tensor, Tensor]:
     )
 
 
+def ignore_unlabelled(net: PlateNet, scenes: list[Scene]) -> int:
+    """Adds what the net is sure of and nobody labelled to what each scene ignores; how many boxes."""
+    model, count = BoxesAbove(net, UNLABELLED_SCORE).eval(), 0
+    for scene in scenes:
+        height, width = (side // 32 * 32 for side in scene.bgr.shape[:2])
+        rgb = np.ascontiguousarray(scene.bgr[:height, :width, ::-1].transpose(2, 0, 1)[None])
+        with torch.inference_mode():
+            found = model(torch.from_numpy(rgb).float().div_(255)).numpy()
+        for x1, y1, x2, y2, _ in found[np.argsort(-found[:, 4])].tolist():
+            known = scene.plates + scene.ignored
+            if not any(x1 < c and a < x2 and y1 < d and b < y2 for a, b, c, d in known):
+                scene.ignored.append((x1, y1, x2, y2))
+                count += 1
+    return count
+
+
 def follow(average: PlateNet, net: PlateNet, step: int) -> None:
     """Moves the running average one step towards the net."""
     keep = min(EMA_DECAY, (1 + step) / (10 + step))
@@ -125,6 +145,8 @@ def train(maker: CropMaker, out: Path, minutes: float, *, peak: float = PEAK_RAT
     net, average = (PlateNet().to(memory_format=torch.channels_last) for _ in range(2))
     if resume:
         net.load_state_dict(torch.load(resume, weights_only=True))
+        print(f"{ignore_unlabelled(net, maker.scenes)} unlabelled boxes are ignored", flush=True)
+        net.train()
     average.load_state_dict(net.state_dict())
     optimizer = torch.optim.AdamW(net.parameters(), lr=peak, weight_decay=0.02)
     start, step, seen, recent, saved = time.monotonic(), 0, 0, [], 0.0
@@ -132,6 +154,7 @@ def train(maker: CropMaker, out: Path, minutes: float, *, peak: float = PEAK_RAT
         rate = peak * min(1, (step + 1) / WARM_STEPS) * (0.97 * 0.5 * (1 + math.cos(math.pi * share)) + 0.03)
         for group in optimizer.param_groups:
             group["lr"] = rate
+        maker.mosaic_share = 0.0 if share > PLAIN_FROM else maker.mosaic_share
         batch = batch_of(maker, share)
         recent = [*recent[-99:], update(net, optimizer, batch, share)]
         step, seen = step + 1, seen + len(batch[0])
@@ -163,6 +186,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--resume", type=Path, help="go on from this checkpoint")
     parser.add_argument("--peak", type=float, default=PEAK_RATE, help="highest learning rate")
+    parser.add_argument("--plain-share", type=float, default=0.35, help="share of windows drawn anywhere in a frame")
     given = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
@@ -171,7 +195,7 @@ def main() -> None:
     names, held = split(given.shared)
     print(f"{len(names)} frames train, {len(held)} are held back")
     train(
-        CropMaker(load(given.shared, names), Renderer(), given.seed),
+        CropMaker(load(given.shared, names), Renderer(), given.seed, plain_share=given.plain_share),
         given.out,
         given.minutes,
         peak=given.peak,
