@@ -72,6 +72,8 @@ class Config:
     processing: Json
     capabilities: Json
     storages: Mapping[str, Storage]
+    notifications: Json
+    """Where this host's own file sends alerts to; never from the environment, a flag or the shared file."""
     origins: Mapping[str, str]
     """Which layer gave each dotted key."""
 
@@ -238,8 +240,17 @@ def _resolve(
         processing=processing.tree,
         capabilities=dict(device.get("capabilities", {})),
         storages=_storages(document["storage_paths"], host.tree.get("storages", {}), state_dir),
+        notifications=_files_own(layers).get("notifications", {}),
         origins={**settings.origins, **processing.origins, **host.origins},
     )
+
+
+def _files_own(layers: list[tuple[str, Json]]) -> Json:
+    """The `host` section as files alone give it."""
+    own: Json = {}
+    for _, layer in layers:
+        own = merged(own, layer.get("host", {}))
+    return own
 
 
 def _lay_overrides(stack: _Stack, overrides: list[Override]) -> None:

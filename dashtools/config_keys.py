@@ -21,6 +21,14 @@ DEFAULT_GLOBAL: Json = {
     "finalize": True,
     "storage_retention_days": {"raw_videos": 90, "preproc_data": 30, "heavy_output": 7},
     "retention_auto_apply": False,
+    "notifications": {
+        "match": "look_alikes",
+        "min_confidence": 0,
+        "past_days": 0,
+        "link_base": None,
+        "with_crop": True,
+    },
+    "privacy": {"unlisted_plates": "keep", "after_days": 30, "home_zones": {}},
 }
 DEFAULT_PROCESSING: Json = {
     "frame_extraction_resolution": "640x480",
@@ -34,6 +42,8 @@ DEFAULT_PROCESSING: Json = {
     "gps_offset_ms": 0,
     "max_interp_gap_s": 3,
     "archive_height": 720,
+    "archive_codec": "h264",
+    "archive_encoder": "auto",
     "thumbnail_width": 320,
     "audit_share": 0.01,
     "detector": "platedet",
@@ -99,6 +109,24 @@ GLOBAL_SHAPE: Json = {
     "finalize": _FLAG,
     "storage_retention_days": {"raw_videos": _DAYS, "preproc_data": _DAYS, "heavy_output": _DAYS},
     "retention_auto_apply": _FLAG,
+    "notifications": {
+        "match": Leaf("text", choices=("exact", "look_alikes", "near")),
+        "min_confidence": _SHARE,
+        "past_days": Leaf("number", 0, 36500),
+        "link_base": Leaf("text", pattern=r"https?://\S+", nullable=True),
+        "with_crop": _FLAG,
+    },
+    "privacy": {
+        "unlisted_plates": Leaf("text", choices=("keep", "hash", "delete")),
+        "after_days": Leaf("number", 1, 36500),
+        "home_zones": {
+            "*": {
+                "latitude": Leaf("number", -90, 90),
+                "longitude": Leaf("number", -180, 180),
+                "radius_m": Leaf("number", 1, 100_000),
+            }
+        },
+    },
 }
 PROCESSING_SHAPE: Json = {
     "frame_extraction_resolution": Leaf("text", pattern=r"[1-9]\d{1,4}x[1-9]\d{1,4}"),
@@ -112,6 +140,8 @@ PROCESSING_SHAPE: Json = {
     "gps_offset_ms": Leaf("integer", -3_600_000, 3_600_000),
     "max_interp_gap_s": Leaf("number", 0, 3600),
     "archive_height": Leaf("integer", 64, 4320),
+    "archive_codec": Leaf("text", choices=("h264", "hevc")),
+    "archive_encoder": Leaf("text", choices=("auto", "software")),
     "thumbnail_width": Leaf("integer", 16, 3840),
     "audit_share": _SHARE,
     "detector": _TEXT,
@@ -157,6 +187,12 @@ HOST_SHAPE: Json = {
         "state_dir": _TEXT,
         "models_dir": _TEXT,
         "storages": {"*": Leaf("storage")},
+        "notifications": {
+            "webhook_url": Leaf("text", pattern=r"https?://\S+", nullable=True),
+            "mqtt_url": Leaf("text", pattern=r"mqtts?://\S+", nullable=True),
+            "mqtt_topic": Leaf("text", pattern=r"[A-Za-z0-9_/-]{1,64}"),
+            "mqtt_discovery_prefix": Leaf("text", pattern=r"[A-Za-z0-9_/-]{1,64}", nullable=True),
+        },
     },
 }
 
