@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "dashtools"
 
 GROUND = {
+    "confusables",
     "errors",
     "model",
     "ports",
@@ -24,7 +25,7 @@ GROUND = {
     "notices",
     "schemas",
 }
-CONFIG = {"config", "config_files", "config_keys", "config_store"}
+CONFIG = {"config", "config_files", "config_keys", "config_secrets", "config_store"}
 MAY_IMPORT: dict[str, set[str]] = {
     "ground": GROUND,
     "config": GROUND | CONFIG,
@@ -33,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "backends": GROUND | {"backends"},
     "devices": GROUND | CONFIG | {"spool", "backends", "devices"},
     "worker": GROUND | {"spool", "stages", "worker"},
-    "bench": GROUND | {"spool", "worker", "bench"},
+    "bench": GROUND | {"spool", "worker", "stages", "bench"},
     "index": GROUND | {"spool", "index"},
     "web": GROUND | {"spool", "index", "web"},
     "commands": GROUND
