@@ -29,7 +29,7 @@ def command(session: Session, files: tuple[Path, ...], draw: Path | None) -> int
     """
     from dashtools.errors import DashtoolsError
 
-    settings, tools = _chosen(session)
+    settings, tools = chosen(session)
     status = 0
     for path in files or map(Path, lines_of_stdin()):
         try:
@@ -43,7 +43,7 @@ def command(session: Session, files: tuple[Path, ...], draw: Path | None) -> int
     return status
 
 
-def _chosen(session: Session) -> tuple[Mapping[str, Any], Tools]:
+def chosen(session: Session) -> tuple[Mapping[str, Any], Tools]:
     """This host's settings and tools; without a spool yet, the defaults."""
     from dashtools.config import DEFAULT_PROCESSING
     from dashtools.devices.tools import build_tools
