@@ -42,13 +42,16 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """The file holds exactly this content, durably, or is as it was before; OutputRefused when full."""
+def write_whole(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """The file holds exactly this content, durably, or is as it was before; OutputRefused when full.
+
+    `mode` is taken less the umask, and holds from the first byte on.
+    """
     hidden = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with refusals(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open(hidden, "xb") as file:
+            with open(hidden, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())

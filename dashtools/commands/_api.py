@@ -1,14 +1,19 @@
-"""What dc-web gives its API of this host: the spool, the shared configuration, the storages to write to."""
+"""What dc-web gives its server of this host: who may enter, the spool, the configuration, storages to write to."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dashtools.commands._run import Session
+from dashtools.errors import Usage
 from dashtools.model import Json
 
 if TYPE_CHECKING:
     from dashtools.web.api_settings import ApiSettings
+    from dashtools.web.passwords import Password
+    from dashtools.web.server import WebSettings
+    from dashtools.web.sessions import Sessions
     from dashtools.web.tokens import Tokens
 
 
@@ -17,6 +22,37 @@ def tokens_of(session: Session) -> Tokens:
     from dashtools.web.tokens import FILE, Tokens
 
     return Tokens(session.config.state_dir / FILE)
+
+
+def password_of(session: Session) -> Password:
+    """This host's password."""
+    from dashtools.web.passwords import FILE, Password
+
+    return Password(session.config.state_dir / FILE)
+
+
+def sessions_of(session: Session) -> Sessions:
+    """Who is signed in on this host."""
+    from dashtools.web.sessions import FILE, Sessions
+
+    return Sessions(session.config.state_dir / FILE)
+
+
+def web_settings(session: Session, host: str, port: int, db: Path) -> WebSettings:
+    """What the server needs of this host; Usage when it would stand open on an address of a network."""
+    from dashtools.web.audit import FOLDER, AuditLog
+    from dashtools.web.server import WebSettings
+
+    roots = {name: storage.root for name, storage in session.config.storages.items()}
+    tokens, password = tokens_of(session), password_of(session)
+    audit = AuditLog(session.config.state_dir / FOLDER)
+    settings = WebSettings(
+        db, roots, host, port, api_settings(session), tokens, password, sessions_of(session), audit
+    )  # fmt: skip
+    if not (settings.is_loopback or tokens.all() or password.is_set()):
+        hints = [f"dc-web --spool {session.spool_path} {words}" for words in ("password", "token add NAME")]
+        raise Usage(f"{host} is not loopback and nothing guards it: set a password or make a token: {', '.join(hints)}")
+    return settings
 
 
 def api_settings(session: Session) -> ApiSettings:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from dashtools.commands._api import api_settings, tokens_of
+from dashtools.commands._api import password_of, sessions_of, tokens_of, web_settings
 from dashtools.commands._run import Session, common
 from dashtools.commands.index import index_path
-from dashtools.errors import Usage
+from dashtools.errors import BadInput
 
 
 @click.group(invoke_without_command=True)
@@ -23,8 +23,8 @@ from dashtools.errors import Usage
 def command(context: click.Context, /, session: Session, host: str, port: int, db: Path | None, every_s: float) -> None:
     """Serve search, sightings, trips, the queue and the REST API; prints the URL once it listens.
 
-    On any other address than loopback a token is needed: dc-web token add NAME --scope read. It is the bearer of API
-    clients, and the password that a browser asks for.
+    On any other address than loopback a password or a token is needed: dc-web password, for people; dc-web token add
+    NAME, the bearer of API clients. Once there is one, loopback needs it too.
     """
     if context.invoked_subcommand is not None:
         return
@@ -39,14 +39,9 @@ def serve(session: Session, host: str, port: int, db: Path, every_s: float) -> N
     """Refreshes the index, then serves it and keeps it fresh."""
     from dashtools.index.refresh import refresh
     from dashtools.web.refresher import Refresher
-    from dashtools.web.server import WebSettings, serve_until_signal
+    from dashtools.web.server import serve_until_signal
 
-    roots = {name: storage.root for name, storage in session.config.storages.items()}
-    tokens = tokens_of(session)
-    settings = WebSettings(db, roots, host, port, api_settings(session), tokens)
-    if not settings.is_loopback and not tokens.all():
-        hint = f"dc-web token add NAME --scope read --spool {session.spool_path}"
-        raise Usage(f"{host} is not loopback and there is no token: make one with {hint}")
+    settings = web_settings(session, host, port, db)
     refresh(session.spool_path, db)
     refresher = Refresher(session.spool_path, db, every_s=every_s)
     if every_s > 0:
@@ -56,6 +51,32 @@ def serve(session: Session, host: str, port: int, db: Path, every_s: float) -> N
     finally:
         if every_s > 0:
             refresher.stop()
+
+
+@command.command()
+@common
+@click.option("--scope", type=click.Choice(("read", "work", "admin")), default="admin", show_default=True)
+@click.option("--remove", is_flag=True, help="Take the password away.")
+def password(session: Session, scope: str, remove: bool) -> None:
+    """Set the password of the pages, asked for or read as one line from stdin; everybody is signed out.
+
+    Its scrypt hash is kept in a file of mode 0600 on this host. read looks; work also publishes and completes tasks;
+    admin also changes the configuration, requeues and may write SQL.
+    """
+    if remove:
+        if not password_of(session).remove():
+            raise BadInput("there is no password")
+    else:
+        password_of(session).set(_asked(), scope)
+    sessions_of(session).end_all()
+
+
+def _asked() -> str:
+    """The password from a person, twice, or from a pipe."""
+    stdin = click.get_text_stream("stdin")
+    if stdin.isatty():
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    return stdin.readline().rstrip("\r\n")
 
 
 @command.group()

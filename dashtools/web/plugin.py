@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import markupsafe
 from datasette import hookimpl
 
-from dashtools.web import gate, media, pages, requeue_page
+from dashtools.web import guard, login_page, media, pages, requeue_page
 from dashtools.web.api import BASE, views
 from dashtools.web.api_routes import ROUTES
-
-STRICT = (
-    "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-TABLES = STRICT.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")  # Datasette's own pages have <style>
-OURS = ("/search", "/plate", "/sighting", "/trip", "/video", "/queue", "/media", "/dash-static", "/api")
-HEADERS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-)
+from dashtools.web.rights import may
 
 
 def settings_of(datasette: Any) -> Any:
@@ -45,6 +34,8 @@ def register_routes(datasette: Any) -> list[tuple[str, Any]]:
         (r"^/video/(?P<video_id>[A-Za-z0-9_.-]{1,128})$", pages.video),
         (r"^/queue$", pages.queue),
         (r"^/queue/requeue$", requeue_page.requeue),
+        (r"^/login$", login_page.login),
+        (r"^/logout$", login_page.logout),
         (r"^/media/(?P<artifact_id>[0-9a-f]{24})$", media.respond),
         *views(ROUTES),
     ]
@@ -69,44 +60,37 @@ def render_cell(value: Any, column: str, table: str | None, datasette: Any) -> m
 
 @hookimpl
 def extra_template_vars(datasette: Any, request: Any) -> dict[str, Any]:
-    """The search text for the box in the page's head."""
+    """The search text for the box in the page's head, where one is, and who asks."""
     if settings_of(datasette) is None or request is None:
         return {}
-    return {"asked": (request.args.get("q") or "") if request.path == "/search" else "", "here": request.path}
+    asked = (request.args.get("q") or "") if request.path == "/search" else ""
+    return {"asked": asked, "here": request.path, "visitor": request.scope.get("dashtools_visitor")}
 
 
 @hookimpl
 def asgi_wrapper(datasette: Any) -> Callable[[Any], Any]:
-    """Security headers on every answer; strangers' host names are refused (DNS rebinding)."""
+    """The guard before everything: who asks, security headers, the audit."""
 
     def wrap(app: Any) -> Any:
         settings = settings_of(datasette)
-        return app if settings is None else _guarded(app, settings)
+        return app if settings is None else guard.guarded(app, settings)
 
     return wrap
 
 
-def _guarded(app: Any, settings: Any) -> Callable[[Any, Any, Any], Awaitable[None]]:
-    async def guarded(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            await app(scope, receive, send)
-            return
-        path = scope["path"]
-        policy = STRICT if path == "/" or path.startswith(OURS) else TABLES
+@hookimpl
+def actor_from_request(datasette: Any, request: Any) -> dict[str, Any] | None:
+    """Our visitor as Datasette's actor, so that its own permissions know the scope."""
+    visitor = request.scope.get("dashtools_visitor") if settings_of(datasette) is not None else None
+    return None if visitor is None else {"id": visitor.name, "scope": visitor.scope}
 
-        async def send_guarded(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                own = [(b"content-security-policy", policy.encode()), *HEADERS]
-                message = {**message, "headers": [*message.get("headers", []), *own]}
-            await send(message)
 
-        visitor = gate.judge(scope, settings)
-        if isinstance(visitor, gate.Refusal):
-            await gate.refuse(send_guarded, path, visitor)
-            return
-        await app({**scope, "dashtools_visitor": visitor}, receive, send_guarded)
-
-    return guarded
+@hookimpl
+def permission_allowed(datasette: Any, actor: dict[str, Any] | None, action: str) -> bool | None:
+    """SQL of one's own (the console and ?_where=) is for scope admin; everything else as Datasette has it."""
+    if settings_of(datasette) is None or action != "execute-sql":
+        return None
+    return may((actor or {}).get("scope"), "admin")
 
 
 @hookimpl

@@ -17,7 +17,11 @@ from datasette.plugins import pm
 
 from dashtools.web import formats, plugin
 from dashtools.web.api_settings import ApiSettings
+from dashtools.web.attempts import Attempts
+from dashtools.web.audit import AuditLog
 from dashtools.web.database import IndexDatabase
+from dashtools.web.passwords import Password
+from dashtools.web.sessions import Sessions
 from dashtools.web.tokens import Tokens
 
 HERE = Path(__file__).resolve().parent
@@ -35,6 +39,12 @@ class WebSettings:
     port: int = 5000
     api: ApiSettings | None = None
     tokens: Tokens | None = None
+    password: Password | None = None
+    sessions: Sessions | None = None
+    audit: AuditLog | None = None
+    attempts: Attempts = field(default_factory=Attempts)
+    one_at_a_time: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """Held while a password is looked at: each look takes 32 MiB and a tenth of a second."""
 
     @property
     def is_loopback(self) -> bool:

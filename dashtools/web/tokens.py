@@ -96,11 +96,7 @@ class Tokens:
             tokens = self.all()
             yield tokens
             content = {"tokens": [asdict(token) for token in tokens]}
-            before = os.umask(0o077)  # others on this host need not even see the digests
-            try:
-                write_whole(self.path, orjson.dumps(content, option=orjson.OPT_INDENT_2))
-            finally:
-                os.umask(before)
+            write_whole(self.path, orjson.dumps(content, option=orjson.OPT_INDENT_2), mode=0o600)
 
 
 def _digest(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import urllib.error
@@ -49,16 +50,26 @@ def test_help_imports_no_web_server():
     assert done.returncode == 0
 
 
-def run(tmp_path, *words):
+def run(tmp_path, *words, given=""):
     Spool.create(tmp_path / "spool")
     environ = {**os.environ, "DASHTOOLS_DATA": str(tmp_path / "data"), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", START, *words, "--spool", str(tmp_path / "spool")]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=environ, input=given, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_it_does_not_listen_on_another_address_without_a_token(tmp_path):
+def test_it_does_not_listen_on_another_address_without_a_password_or_token(tmp_path):
     done = run(tmp_path, "--host", "0.0.0.0", "--port", "0")
-    assert (done.returncode, done.stdout) == (64, "") and "dc-web token add" in done.stderr
+    assert (done.returncode, done.stdout) == (64, "")
+    assert all(hint in done.stderr for hint in ("spool password", "spool token add"))
+
+
+def test_a_password_comes_from_a_pipe_is_kept_as_a_hash_and_taken_away(tmp_path):
+    assert run(tmp_path, "password", given="four plain words here\n").returncode == 0
+    (kept,) = (tmp_path / "data").rglob("password.json")
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600 and "plain" not in kept.read_text()
+    assert run(tmp_path, "password", given="short\n").returncode == 65
+    assert run(tmp_path, "password", "--remove").returncode == 0
+    assert not kept.exists() and run(tmp_path, "password", "--remove").returncode == 65
 
 
 def test_a_token_is_printed_once_listed_by_name_and_revoked(tmp_path):
