@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dashtools.errors import OutputRefused
-from dashtools.spool import layout, scan
-from dashtools.spool.layout import Entry
+from dashtools.index.contents import Contents, listed
+from dashtools.spool import scan
 from dashtools.spool.queue import Spool
 from dashtools.times import utc_now
 
@@ -21,11 +21,14 @@ RACY_NS = 2_000_000_000
 
 @dataclass(frozen=True)
 class Leaf:
-    """A folder that changed: its tasks by name, and the mtime to remember (0: look again)."""
+    """A folder that changed: what lies in it, and the mtime to remember (0: look again)."""
 
-    path: str
+    contents: Contents
     mtime_ns: int
-    entries: tuple[Entry, ...]
+
+    @property
+    def path(self) -> str:
+        return self.contents.path
 
 
 def server_now_ns(spool: Spool) -> int:
@@ -42,12 +45,26 @@ def look(spool: Spool, path: str, known_mtime_ns: int | None, now_ns: int) -> Le
     try:
         mtime_ns = spool.files.mtime_ns(path)
     except FileNotFoundError:
-        return Leaf(path, 0, ())
+        return gone(path)
     if mtime_ns == known_mtime_ns:
         return None
-    found = (layout.parse(f"{path}/{name}") for name in sorted(spool.files.names(path)))
-    entries = tuple(entry for entry in found if entry is not None)
-    return Leaf(path, 0 if now_ns - mtime_ns < RACY_NS else mtime_ns, entries)
+    return Leaf(listed(spool, path), 0 if now_ns - mtime_ns < RACY_NS else mtime_ns)
+
+
+def gone(path: str) -> Leaf:
+    """A leaf in which nothing lies any more."""
+    return Leaf(Contents(path, ()), 0)
+
+
+def changed_leaves(connection: sqlite3.Connection, spool: Spool, top: str, now_ns: int) -> Iterator[Leaf]:
+    """The leaves of `pending` or `complete` that are not as they were remembered; those that are gone come last."""
+    remembered = known(connection, top)
+    for path in pending_leaves(spool) if top == "pending" else scan.leaves(spool.files):
+        leaf = look(spool, path, remembered.pop(path, None), now_ns)
+        if leaf is not None:
+            yield leaf
+    for path in sorted(remembered):
+        yield gone(path)
 
 
 def pending_leaves(spool: Spool) -> Iterator[str]:
@@ -63,20 +80,15 @@ def pending_leaves(spool: Spool) -> Iterator[str]:
                     yield from (f"{base}/{level}/{minute}" for minute in sorted(names(f"{base}/{level}")))
 
 
-def complete_leaves(spool: Spool) -> Iterator[str]:
-    """Every hour folder of complete/."""
-    return scan.leaves(spool.files)
-
-
 def known(connection: sqlite3.Connection, top: str) -> dict[str, int]:
     """The remembered mtime of each leaf below `pending` or `complete`."""
-    rows = connection.execute("SELECT path, mtime_ns FROM leaves WHERE path LIKE ? || '/%'", (top,))
+    rows = connection.execute("SELECT path, mtime_ns FROM leaves WHERE path BETWEEN ? || '/' AND ? || '0'", (top, top))
     return dict(rows)
 
 
 def remember(connection: sqlite3.Connection, leaf: Leaf) -> None:
     """Keeps a leaf's mtime; forgets a leaf that is empty."""
-    if leaf.entries:
+    if leaf.contents.names:
         connection.execute("INSERT OR REPLACE INTO leaves VALUES (?, ?)", (leaf.path, leaf.mtime_ns))
     else:
         connection.execute("DELETE FROM leaves WHERE path = ?", (leaf.path,))

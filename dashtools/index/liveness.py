@@ -22,11 +22,11 @@ def refresh_liveness(connection: sqlite3.Connection, spool: Spool, pending: Sequ
     """Applies changed pending folders, then reads workers and devices."""
     for leaf in pending:
         connection.execute("DELETE FROM tasks WHERE leaf = ?", (leaf.path,))
-        records.add_pending(connection, leaf.entries)
+        records.add_pending(connection, leaf.contents.entries())
         leaves.remember(connection, leaf)
     connection.execute(
-        "DELETE FROM tasks WHERE state = 'pending'"
-        " AND task_id IN (SELECT c.task_id FROM tasks c WHERE c.state = 'complete' AND c.task_id = tasks.task_id)"
+        "DELETE FROM tasks WHERE condition IN ('ready', 'claimed', 'delayed')"
+        " AND EXISTS (SELECT 1 FROM tasks c WHERE c.task_id = tasks.task_id AND c.state = 'complete')"
     )
     _name_claimed(connection, spool)
     connection.execute("DELETE FROM devices")

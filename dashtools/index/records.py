@@ -1,22 +1,57 @@
-"""Rows of the index from one final record: its task, its artifacts, its stage's own rows."""
+"""Rows of the index from one final record: its task and its artifacts."""
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from dashtools.errors import BadInput
-from dashtools.index.store import CONTENT_TABLES, given_columns
-from dashtools.model import FileRef, Json, Task
+from dashtools.index.store import CONTENT_TABLES
+from dashtools.model import TASK_TYPE_PATTERN, Json
 from dashtools.spool import layout
-from dashtools.spool import task as tasks
 from dashtools.spool.layout import Entry
-from dashtools.spool.queue import Spool
+
+TASK_COLUMNS = (
+    "path", "leaf", "record", "task_id", "task_type", "video_id", "clip", "state", "condition", "is_shown", "priority",
+    "attempt", "failures", "created_at", "completed_at", "requirement", "parent_id", "parent_generation", "generation",
+    "seconds", "error_class", "error_message",
+)  # fmt: skip
+PENDING_COLUMNS = (
+    "path", "leaf", "task_id", "task_type", "state", "condition", "priority", "attempt", "failures", "created_at",
+    "not_before", "worker", "requirement",
+)  # fmt: skip
+ARTIFACT_COLUMNS = (
+    "artifact_id", "video_id", "task_id", "task_type", "type", "storage", "path", "sha256", "size_bytes", "record",
+)  # fmt: skip
+PLAIN = frozenset({int, float, str, bool, type(None)})
+"""What SQLite takes as it is; anything else is kept as JSON text."""
+
+
+@dataclass(frozen=True)
+class Final:
+    """A complete record as the index keeps it: values in the order of TASK_COLUMNS and ARTIFACT_COLUMNS."""
+
+    record: int
+    task_id: str
+    video_id: str
+    task: tuple[Any, ...]
+    artifacts: tuple[tuple[Any, ...], ...]
+
+
+def insertion(table: str, names: Iterable[str], verb: str = "INSERT") -> str:
+    """The statement that adds a row with these columns."""
+    columns = tuple(names)
+    return f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
+INSERT_TASK = insertion("tasks", TASK_COLUMNS)
+INSERT_PENDING = insertion("tasks", PENDING_COLUMNS, "INSERT OR REPLACE")
+INSERT_ARTIFACT = insertion("artifacts", ARTIFACT_COLUMNS)
 
 
 def record_number(path: str) -> int:
@@ -34,97 +69,142 @@ def artifact_id(storage: str, path: str) -> str:
     return hashlib.blake2b(f"{storage}\0{path}".encode(), digest_size=12).hexdigest()
 
 
-def read_final(spool: Spool, entry: Entry) -> Task | None:
-    """The record of a complete task; None while it is being activated, or when it moved on.
+def final(entry: Entry, value: Any, *, is_shown: bool = False) -> Final | None:
+    """A complete task's JSON as rows; None while it is being activated, or when it moved on.
 
-    A requeued task's file still carries its former completion: only the attempt of the name counts.
+    A requeued task's file still carries its former completion: only the attempt of the name counts. An invalid task's
+    file is replaced by a valid record when it is activated.
     """
+    if not isinstance(value, dict) or value.get("state") != "complete" or value.get("attempt", 0) != entry.attempt:
+        return None
+    task_id, task_type, video_id = value.get("task_id"), value.get("task_type"), value.get("video_id")
+    if not (isinstance(task_id, str) and isinstance(video_id, str) and isinstance(task_type, str)):
+        return None
+    if not TASK_TYPE_PATTERN.match(task_type):
+        return None
+    record = record_number(entry.path)
     try:
-        task = tasks.from_bytes(spool.files.read(entry.path))
-    except (FileNotFoundError, BadInput):
-        return None  # an invalid task's file is replaced by a valid record when it is activated
-    return task if task.state == "complete" and task.attempt == entry.attempt else None
+        of_task = (video_id, task_id, task_type)
+        artifacts = tuple(_artifact(ref, of_task, record) for ref in _files(value, task_type))
+    except (KeyError, TypeError, AttributeError):
+        return None  # a file entry without device, path and type
+    return Final(record, task_id, video_id, _task_row(entry, value, record, is_shown), artifacts)
 
 
-def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
+def _task_row(entry: Entry, value: Json, record: int, is_shown: bool) -> tuple[Any, ...]:
+    metadata, params, error = (_object(value.get(name)) for name in ("metadata", "params", "error"))
+    parent_generation = params.get("parent_generation")
+    history = value.get("history") or ()
+    row = (
+        entry.path,
+        entry.path.rpartition("/")[0],
+        record,
+        entry.task_id,
+        entry.task_type,
+        value["video_id"],
+        _text(metadata.get("clip")),
+        "complete",
+        entry.state,
+        is_shown,
+        value.get("priority", 5),
+        entry.attempt,
+        value.get("failures", 0),
+        value.get("created_at", ""),
+        value.get("completed_at"),
+        _requirement(value.get("device_capabilities_required")),
+        value.get("parent_id"),
+        parent_generation if isinstance(parent_generation, int) else None,
+        sum(isinstance(event, dict) and event.get("event") == "complete" for event in history) if history else 0,
+        _seconds(metadata),
+        _text(error.get("class")),
+        _text(error.get("message")),
+    )
+    return row if PLAIN.issuperset(map(type, row)) else tuple(map(cell, row))
 
 
-def add_task(connection: sqlite3.Connection, entry: Entry, task: Task) -> None:
-    """Adds the row of a final record; `is_shown` is settled later."""
-    seconds, error = task.metadata.get("seconds"), task.error or {}
-    row = {
-        "path": entry.path,
-        "leaf": entry.path.rpartition("/")[0],
-        "record": record_number(entry.path),
-        "task_id": entry.task_id,
-        "task_type": entry.task_type,
-        "video_id": task.video_id,
-        "clip": _text(task.metadata.get("clip")),
-        "state": "complete",
-        "condition": entry.state,
-        "priority": task.priority,
-        "attempt": entry.attempt,
-        "failures": task.failures,
-        "created_at": task.created_at,
-        "completed_at": task.completed_at,
-        "requirement": tasks_requirement(task),
-        "parent_id": task.parent_id,
-        "parent_generation": _whole(task.params.get("parent_generation")),
-        "generation": task.generation,
-        "seconds": float(seconds) if isinstance(seconds, (int, float)) else None,
-        "error_class": _text(error.get("class")),
-        "error_message": _text(error.get("message")),
-    }
-    insert(connection, "tasks", [row])
+def _object(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
 
 
-def tasks_requirement(task: Task) -> str | None:
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _seconds(metadata: Json) -> float | None:
+    """How long the stage took by its own word; a stage may tell its parts beside the total."""
+    told = metadata.get("seconds")
+    value = told.get("total") if isinstance(told, dict) else told
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def _requirement(required: Any) -> str | None:
     """The requirement directory of a task; None when it has no valid one."""
+    if not required:
+        return "any"
     try:
-        return tasks.requirement(task)
+        return layout.requirement_of(_object(required))
     except BadInput:
         return None
 
 
+def _files(value: Json, task_type: str) -> Iterator[Json]:
+    """The files that a record stands for: what it made, and the clip that came in; each once."""
+    seen = set()
+    source = [ref for ref in value.get("inputs", ()) if ref["type"] == "video"] if task_type == "INGEST_VIDEO" else []
+    for ref in (*source, *value.get("outputs", ())):
+        place = (ref["device"], ref["path"])
+        if place not in seen and not ref.get("temporary"):
+            seen.add(place)
+            yield ref
+
+
+def _artifact(ref: Json, of_task: tuple[str, str, str], record: int) -> tuple[Any, ...]:
+    storage, path = str(ref["device"]), str(ref["path"])
+    row = (
+        artifact_id(storage, path),
+        *of_task,
+        str(ref["type"]),
+        storage,
+        path,
+        ref.get("sha256"),
+        ref.get("size_bytes"),
+        record,
+    )
+    return row if PLAIN.issuperset(map(type, row)) else tuple(map(cell, row))
+
+
+def cell(value: Any) -> Any:
+    """A JSON value as SQLite can keep it."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, (dict, list)):
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return float(value)
+    return value
+
+
 def add_pending(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
     """Adds a row for each waiting or claimed task, from its name."""
-    for entry in entries:
-        row = {
-            "path": entry.path,
-            "leaf": entry.path.rpartition("/")[0],
-            "task_id": entry.task_id,
-            "task_type": entry.task_type,
-            "state": "pending",
-            "condition": entry.state,
-            "priority": entry.priority,
-            "attempt": entry.attempt,
-            "failures": entry.failures,
-            "created_at": entry.created.isoformat(timespec="seconds").replace("+00:00", "Z"),
-            "not_before": entry.not_before,
-            "worker": entry.worker,
-            "requirement": entry.requirement,
-        }
-        insert(connection, "tasks", [row], replace=True)
+    connection.executemany(INSERT_PENDING, map(_pending_row, entries))
 
 
-def add_content(connection: sqlite3.Connection, spool: Spool, entry_path: str, task: Task) -> set[str]:
-    """Adds a shown record's artifacts and its stage's rows; gives the videos that they speak of."""
-    record, videos = record_number(entry_path), {task.video_id}
-    insert(connection, "artifacts", list(_artifacts(task, record)))
-    by_table: dict[str, list[Json]] = defaultdict(list)
-    allowed = given_columns()
-    for row in _rows(spool, entry_path):
-        table = row.get("table")
-        if table not in allowed:
-            continue  # a newer host's table: its rows come with its index
-        kept = {name: _cell(value) for name, value in row.items() if name in allowed[table]}
-        if isinstance(kept.get("video_id"), str):
-            videos.add(kept["video_id"])
-        by_table[table].append({**kept, "record": record})
-    for table, rows in by_table.items():
-        insert(connection, table, rows)
-    return videos
+def _pending_row(entry: Entry) -> tuple[Any, ...]:
+    return (
+        entry.path,
+        entry.path.rpartition("/")[0],
+        entry.task_id,
+        entry.task_type,
+        "pending",
+        entry.state,
+        entry.priority,
+        entry.attempt,
+        entry.failures,
+        entry.created.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        entry.not_before,
+        entry.worker,
+        entry.requirement,
+    )
 
 
 def spoken_of(connection: sqlite3.Connection, record: int) -> set[str]:
@@ -140,70 +220,3 @@ def drop_content(connection: sqlite3.Connection, record: int) -> None:
     """Removes a record's artifacts and rows."""
     for table in (*CONTENT_TABLES, "artifacts"):
         connection.execute(f"DELETE FROM {table} WHERE record = ?", (record,))
-
-
-def insert(connection: sqlite3.Connection, table: str, rows: list[Json], *, replace: bool = False) -> None:
-    """Inserts rows that may differ in which columns they have."""
-    groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = defaultdict(list)
-    for row in rows:
-        groups[tuple(row)].append(tuple(row.values()))
-    verb = "INSERT OR REPLACE" if replace else "INSERT"
-    for names, values in groups.items():
-        marks = ", ".join("?" * len(names))
-        connection.executemany(f"{verb} INTO {table} ({', '.join(names)}) VALUES ({marks})", values)
-
-
-def _artifacts(task: Task, record: int) -> Iterator[Json]:
-    source = [ref for ref in task.inputs if ref.type == "video"] if task.task_type == "INGEST_VIDEO" else []
-    seen = set()
-    for ref in (*source, *task.outputs):
-        if ref.temporary or (ref.device, ref.path) in seen:
-            continue
-        seen.add((ref.device, ref.path))
-        yield _artifact(task, ref, record)
-
-
-def _artifact(task: Task, ref: FileRef, record: int) -> Json:
-    return {
-        "artifact_id": artifact_id(ref.device, ref.path),
-        "video_id": task.video_id,
-        "task_id": task.task_id,
-        "task_type": task.task_type,
-        "type": ref.type,
-        "storage": ref.device,
-        "path": ref.path,
-        "sha256": ref.sha256,
-        "size_bytes": ref.size_bytes,
-        "record": record,
-    }
-
-
-def _rows(spool: Spool, entry_path: str) -> Iterator[Json]:
-    entry = layout.parse(entry_path)
-    if entry is None:
-        return
-    try:
-        content = spool.files.read(layout.rows_path(entry.task_type, entry.key, entry.attempt))
-    except FileNotFoundError:
-        return
-    for line in content.splitlines():
-        try:
-            row = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue  # a stranger wrote here; what can be read still counts
-        if isinstance(row, dict):
-            yield row
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, (dict, list)):
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-    if isinstance(value, int) and abs(value) >= 2**63:
-        return float(value)
-    return value
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)

@@ -4,35 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from dashtools.errors import BadConfig
-from dashtools.index import leaves, records, store
+from dashtools.index import build, contents, leaves, notes, records, store
 from dashtools.index.derive import Derivation
-from dashtools.index.leaves import Leaf
+from dashtools.index.leaves import Leaf, changed_leaves
 from dashtools.index.liveness import refresh_liveness
+from dashtools.index.records import Final
+from dashtools.index.report import Report
+from dashtools.index.rows import Loader, videos_of
 from dashtools.index.selection import Choice, touched_videos
-from dashtools.model import Task
-from dashtools.spool.layout import Entry, parse
+from dashtools.model import Json
+from dashtools.spool.layout import parse
 from dashtools.spool.queue import Spool
 
 BATCH_RECORDS = 2000
-
-
-@dataclass
-class Report:
-    """What a refresh did."""
-
-    added: int = 0
-    removed: int = 0
-    leaves_read: int = 0
-    seconds: float = 0.0
-
-    @property
-    def is_changed(self) -> bool:
-        return bool(self.added or self.removed)
 
 
 def refresh(spool_root: Path, db: Path, *, wait_s: float = 60.0) -> Report:
@@ -42,7 +30,7 @@ def refresh(spool_root: Path, db: Path, *, wait_s: float = 60.0) -> Report:
         with store.writer_lock(db, wait_s=wait_s):
             connection = store.open_current(db)
             if connection is None:
-                return build(spool, db)
+                return build.build(spool, db)
             try:
                 _refuse_other_spool(connection, spool)
                 return update(connection, spool)
@@ -52,65 +40,47 @@ def refresh(spool_root: Path, db: Path, *, wait_s: float = 60.0) -> Report:
         spool.files.close()
 
 
+def take_notes(spool_root: Path, db: Path, *, wait_s: float = 2.0) -> None:
+    """Brings what was said just now into the index; records wait for the next refresh."""
+    spool = Spool.open(spool_root)
+    try:
+        with store.writer_lock(db, wait_s=wait_s):
+            connection = store.open_current(db)
+            if connection is not None:
+                try:
+                    with store.transaction(connection):
+                        notes.update(connection, spool, leaves.server_now_ns(spool))
+                finally:
+                    connection.close()
+    finally:
+        spool.files.close()
+
+
 def rebuild(spool_root: Path, db: Path, *, wait_s: float = 600.0) -> Report:
     """A new index in place of the old one in one step; readers of the old one never see a half state."""
     spool = Spool.open(spool_root)
     try:
         with store.writer_lock(db, wait_s=wait_s):
-            return build(spool, db)
+            return build.build(spool, db)
     finally:
         spool.files.close()
 
 
-def build(spool: Spool, db: Path) -> Report:
-    """Builds a generation beside `db` and swaps it in; call with the writer's lock held."""
-    new = store.new_generation(db)
-    try:
-        report = build_file(spool, new)
-        store.swap(db, new)
-    except BaseException:
-        store.discard(new)
-        raise
-    return report
-
-
-def build_file(spool: Spool, file: Path, only: frozenset[str] | None = None) -> Report:
-    """A whole index in a file of its own, from all records or `only` from those paths."""
-    connection = store.create(file)
-    try:
-        report = update(connection, spool, only)
-    except BaseException:
-        connection.close()
-        raise
-    store.finish(connection, file)
-    return report
-
-
-def update(connection: sqlite3.Connection, spool: Spool, only: frozenset[str] | None = None) -> Report:
+def update(connection: sqlite3.Connection, spool: Spool) -> Report:
     """Applies what changed since the last look, in transactions that each leave a whole index."""
     started, report = time.monotonic(), Report()
     now_ns = leaves.server_now_ns(spool)
-    batch = Batch(connection, spool, report, only)
+    batch = Batch(connection, spool, report)
     # pending before complete: a task that is committed in between is then seen twice, not missed
-    pending = list(_changed(connection, spool, "pending", now_ns))
-    for leaf in _changed(connection, spool, "complete", now_ns):
+    pending = list(changed_leaves(connection, spool, "pending", now_ns))
+    for leaf in changed_leaves(connection, spool, "complete", now_ns):
         batch.take(leaf)
     batch.flush()
-    with _transaction(connection):
+    with store.transaction(connection):
+        notes.update(connection, spool, now_ns)
         refresh_liveness(connection, spool, pending)
     report.seconds = time.monotonic() - started
     return report
-
-
-def _changed(connection: sqlite3.Connection, spool: Spool, top: str, now_ns: int) -> Iterator[Leaf]:
-    known = leaves.known(connection, top)
-    paths = leaves.pending_leaves(spool) if top == "pending" else leaves.complete_leaves(spool)
-    for path in paths:
-        leaf = leaves.look(spool, path, known.pop(path, None), now_ns)
-        if leaf is not None:
-            yield leaf
-    for path in sorted(known):  # folders that are gone
-        yield Leaf(path, 0, ())
 
 
 def _refuse_other_spool(connection: sqlite3.Connection, spool: Spool) -> None:
@@ -119,49 +89,40 @@ def _refuse_other_spool(connection: sqlite3.Connection, spool: Spool) -> None:
         raise BadConfig(f"this index belongs to another spool than {spool.root}; to start anew: dc-index rebuild")
 
 
-class _transaction:
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
-
-
 class Batch:
     """Changed leaves of complete/, applied together."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, spool: Spool, report: Report, only: frozenset[str] | None
-    ) -> None:
-        self._connection, self._spool, self._report, self._only = connection, spool, report, only
+    def __init__(self, connection: sqlite3.Connection, spool: Spool, report: Report) -> None:
+        self._connection, self._spool, self._report = connection, spool, report
         self._leaves: dict[str, Leaf] = {}
-        self._added: dict[str, tuple[Entry, Task]] = {}
+        self._added: dict[str, tuple[Final, list[Json] | None]] = {}
         self._gone: list[str] = []
 
     def take(self, leaf: Leaf) -> None:
-        """Reads what is new in a leaf; applies the batch when it is large enough."""
+        """Reads what is new in a leaf; applies the batch whenever it is large enough."""
         self._report.leaves_read += 1
-        entries = {e.path: e for e in leaf.entries if self._only is None or e.path in self._only}
+        entries = {entry.path: entry for entry in leaf.contents.entries()}
         rows = self._connection.execute("SELECT path FROM tasks WHERE leaf = ?", (leaf.path,))
         present = {row[0] for row in rows}
-        self._gone += sorted(present - set(entries))
-        self._leaves[leaf.path] = leaf
-        for path in sorted(set(entries) - present):
-            task = records.read_final(self._spool, entries[path])
-            if task is None:
-                self._leaves[leaf.path] = replace(self._leaves[leaf.path], mtime_ns=0)
+        self._gone += sorted(present - entries.keys())
+        self._leaves[leaf.path] = replace(leaf, mtime_ns=0)
+        is_whole, new = True, [entries[path] for path in sorted(entries.keys() - present)]
+        for entry, value, rows_of in contents.records(self._spool, leaf.contents, new):
+            final = records.final(entry, value)
+            if final is None:
+                is_whole = False
             else:
-                self._added[path] = (entries[path], task)
-        if len(self._added) + len(self._gone) >= BATCH_RECORDS:
-            self.flush()
+                self._added[entry.path] = (final, rows_of)
+            if len(self._added) + len(self._gone) >= BATCH_RECORDS:
+                self.flush()
+                self._leaves[leaf.path] = replace(leaf, mtime_ns=0)  # there is more in it
+        if is_whole:
+            self._leaves[leaf.path] = leaf
 
     def flush(self) -> None:
         """Applies everything taken since the last flush in one transaction."""
         if self._leaves:
-            with _transaction(self._connection):
+            with store.transaction(self._connection):
                 self._apply()
         self._report.added += len(self._added)
         self._report.removed += len(self._gone)
@@ -169,24 +130,27 @@ class Batch:
 
     def _apply(self) -> None:
         changed, videos, derivation = set(), set(), Derivation(self._connection)
+        loader = Loader(self._connection)
         for path in self._gone:
             row = self._connection.execute("SELECT task_id, video_id FROM tasks WHERE path = ?", (path,)).fetchone()
             changed.add(row["task_id"])
             videos.add(row["video_id"])
-        for entry, task in self._added.values():
-            records.add_task(self._connection, entry, task)
-            changed.add(task.task_id)
+        for final, _ in self._added.values():
+            loader.add_task(final)
+            changed.add(final.task_id)
+        loader.flush()
         videos |= touched_videos(self._connection, changed)
         derivation.before(videos)
         for path in self._gone:
             self._drop(records.record_number(path), derivation)
             self._connection.execute("DELETE FROM tasks WHERE path = ?", (path,))
-        self._settle(videos, derivation)
+        self._settle(videos, derivation, loader)
+        loader.flush()
         derivation.finish()
         for leaf in self._leaves.values():
             leaves.remember(self._connection, leaf)
 
-    def _settle(self, videos: set[str], derivation: Derivation) -> None:
+    def _settle(self, videos: set[str], derivation: Derivation, loader: Loader) -> None:
         """Shows and hides records so that exactly the chosen ones have rows."""
         choice = Choice(self._connection)
         candidates = choice.records(videos)
@@ -197,23 +161,30 @@ class Batch:
                 self._mark(record.path, 0)
         for record in candidates:
             if record.path in chosen and not record.is_shown:
-                derivation.touch(self._show(record.path))
+                self._show(record.path, derivation, loader)
 
     def _drop(self, record: int, derivation: Derivation) -> None:
         derivation.before(records.spoken_of(self._connection, record))
         records.drop_content(self._connection, record)
 
-    def _show(self, path: str) -> set[str]:
-        entry, task = self._added.get(path, (parse(path), None))
-        if task is None and entry is not None:
-            task = records.read_final(self._spool, entry)
-        if task is None:  # requeued just now: its leaf is looked at again
+    def _show(self, path: str, derivation: Derivation, loader: Loader) -> None:
+        final, rows = self._added.get(path, (None, None))
+        if final is None:
+            final, rows = self._read_again(path)
+        if final is None:  # requeued just now: its leaf is looked at again
             leaf = path.rpartition("/")[0]
             self._leaves.pop(leaf, None)
             self._connection.execute("UPDATE leaves SET mtime_ns = 0 WHERE path = ?", (leaf,))
-            return set()
+            return
+        if rows is None:
+            rows = contents.loose_rows(self._spool, path)
         self._mark(path, 1)
-        return records.add_content(self._connection, self._spool, path, task)
+        derivation.before({final.video_id, *videos_of(rows)})
+        loader.add_content(final, rows)
+
+    def _read_again(self, path: str) -> tuple[Final | None, list[Json]]:
+        entry, (value, rows) = parse(path), contents.again(self._spool, path)
+        return (None if entry is None else records.final(entry, value)), rows
 
     def _mark(self, path: str, is_shown: int) -> None:
         self._connection.execute("UPDATE tasks SET is_shown = ? WHERE path = ?", (is_shown, path))

@@ -91,12 +91,13 @@ CREATE TABLE sightings (
     first_pts_ms INTEGER, last_pts_ms INTEGER, best_pts_ms INTEGER,
     first_frame INTEGER, last_frame INTEGER, best_frame INTEGER,
     latitude REAL, longitude REAL, bearing_deg REAL, speed_mps REAL, position_note TEXT, why TEXT,
-    crop_path TEXT, seen_at TEXT, folded TEXT, record INTEGER
+    crop_path TEXT, seen_at TEXT, folded TEXT, read_as TEXT, cell INTEGER, record INTEGER
 );
 CREATE INDEX sightings_sighting_id ON sightings(sighting_id);
 CREATE INDEX sightings_video_id ON sightings(video_id, first_pts_ms);
 CREATE INDEX sightings_plate ON sightings(plate, seen_at);
 CREATE INDEX sightings_seen_at ON sightings(seen_at);
+CREATE INDEX sightings_cell ON sightings(cell, seen_at);
 CREATE INDEX sightings_record ON sightings(record);
 
 CREATE TABLE reads (
@@ -115,6 +116,13 @@ CREATE TABLE lowres (video_id TEXT, path TEXT, height INTEGER, record INTEGER);
 CREATE INDEX lowres_video_id ON lowres(video_id);
 CREATE INDEX lowres_record ON lowres(record);
 
+-- what people said (spool notes/said); `is_current`: it holds now
+CREATE TABLE notes (
+    note_id TEXT PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, value TEXT, said_at TEXT, said_by TEXT,
+    said_of TEXT, is_current INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX notes_subject ON notes(subject, kind, is_current);
+
 CREATE TABLE trips (
     trip_id TEXT PRIMARY KEY, label TEXT, camera TEXT, started_at TEXT, ended_at TEXT, duration_ms INTEGER,
     clips INTEGER, sightings INTEGER, plates INTEGER, distance_m REAL
@@ -124,8 +132,9 @@ CREATE INDEX trips_camera ON trips(camera);
 
 CREATE TABLE plates (
     plate_no INTEGER PRIMARY KEY, plate TEXT NOT NULL UNIQUE, folded TEXT, sightings INTEGER, videos INTEGER,
-    first_seen TEXT, last_seen TEXT, best_sighting_id TEXT, best_confidence REAL
+    first_seen TEXT, last_seen TEXT, best_sighting_id TEXT, best_confidence REAL, days INTEGER
 );
+CREATE INDEX plates_days ON plates(days);
 CREATE INDEX plates_folded ON plates(folded, plate);
 CREATE INDEX plates_last_seen ON plates(last_seen);
 

@@ -105,3 +105,25 @@ class Choice:
             rows = [Record(*row) for row in self._connection.execute(sql, (task_id,))]
             self._latest[task_id] = max(rows, key=lambda r: r.age_key, default=None)
         return self._latest[task_id]
+
+
+def superseded(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    """Path and number of every record that does not count, where all complete records are present.
+
+    A step with one record, none of whose ancestors was completed another time than it says, is plain and counts: only
+    the videos of the others are looked at.
+    """
+    passed = connection.execute(
+        """SELECT DISTINCT t.task_id FROM tasks t JOIN tasks p ON p.task_id = t.parent_id
+           WHERE t.state = 'complete' AND p.state = 'complete' AND t.parent_generation <> p.generation"""
+    )
+    videos = touched_videos(connection, [row[0] for row in passed])
+    crowded = connection.execute(
+        "SELECT DISTINCT video_id FROM (SELECT video_id FROM tasks WHERE state = 'complete'"
+        " GROUP BY video_id, task_type HAVING count(*) > 1)"
+    )
+    videos.update(row[0] for row in crowded if row[0] is not None)
+    choice = Choice(connection)
+    candidates = choice.records(videos)
+    chosen = choice.shown(candidates)
+    return [(record.path, record.record) for record in candidates if record.path not in chosen]

@@ -20,11 +20,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dashtools.errors import OutputRefused, TryLater
+from dashtools.index.cells import cell_of
+from dashtools.index.corrections import is_still_of
 from dashtools.index.moments import moment
 from dashtools.index.plates import fold
 
 CONTENT_TABLES = ("videos", "fixes", "filtering", "tracks", "sightings", "reads", "crops", "lowres")
-DERIVED_COLUMNS = {"record", "crop_path", "seen_at", "folded", "trip_id", "distance_m"}
+CREATED = re.compile(r"CREATE (?:VIRTUAL )?\w+ (\w+)")
+DERIVED_COLUMNS = {"record", "crop_path", "seen_at", "folded", "read_as", "cell", "trip_id", "distance_m"}
 
 
 @lru_cache(maxsize=1)
@@ -36,6 +39,18 @@ def schema() -> str:
 def schema_digest() -> str:
     """What tells one shape of the index from another."""
     return hashlib.blake2b(schema().encode(), digest_size=8).hexdigest()
+
+
+def statements() -> list[tuple[str, str]]:
+    """The statements of schema.sql in order, each with the name of what it creates."""
+    found, statement = [], ""
+    for line in schema().splitlines(keepends=True):
+        if statement or line.startswith("CREATE"):
+            statement += line
+            if sqlite3.complete_statement(statement):
+                found.append((CREATED.match(statement)[1], statement.strip()))  # type: ignore[index]
+                statement = ""
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -74,22 +89,40 @@ def connect(file: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA {pragma}")
     connection.create_function("fold", 1, lambda text: None if text is None else fold(text), deterministic=True)
     connection.create_function("moment", 2, moment, deterministic=True)
+    connection.create_function("cell", 2, cell_of, deterministic=True)
+    connection.create_function("is_still_of", 2, is_still_of, deterministic=True)
     return connection
 
 
+class transaction:
+    """What is done within it is done wholly or not at all."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
 def create(file: Path) -> sqlite3.Connection:
-    """A new empty index without a log: for building, before anyone reads it."""
+    """A new index with tables only and no log: for building, before anyone reads it."""
     connection = connect(file)
-    connection.execute("PRAGMA journal_mode=OFF")
-    connection.execute("PRAGMA synchronous=OFF")
-    connection.executescript(schema())
+    for pragma in ("journal_mode=OFF", "synchronous=OFF", "temp_store=FILE"):  # sorting may need gigabytes
+        connection.execute(f"PRAGMA {pragma}")
+    for _, sql in statements():
+        if sql.startswith("CREATE TABLE"):
+            connection.execute(sql)
     connection.execute("INSERT INTO meta VALUES ('schema', ?)", (schema_digest(),))
     return connection
 
 
 def finish(connection: sqlite3.Connection, file: Path) -> None:
     """Makes a built index durable and ready for readers beside a writer, and closes it."""
-    connection.execute("PRAGMA optimize")
+    connection.execute("PRAGMA analysis_limit=1000")
+    connection.execute("ANALYZE")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.close()
     with file.open("rb") as stream:

@@ -7,11 +7,14 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
+from typing import Any
 
 from dashtools.index.moments import parsed, stamp
 
 LONGEST_GAP_S = 300
-OF_CAMERA = "coalesce(camera, '') = ?"
+CLIPS = """SELECT camera, video_id, storage, path, recorded_at, duration_ms, min(record) FROM videos {}
+    GROUP BY video_id"""  # of two rows that claim to be one video, always the same one counts
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,14 @@ class Trip:
     label: str
     clips: tuple[Clip, ...]
 
+    @property
+    def started(self) -> datetime | None:
+        return min((clip.started for clip in self.clips if clip.started is not None), default=None)
+
+    @property
+    def ended(self) -> datetime | None:
+        return max((clip.ended for clip in self.clips if clip.ended is not None), default=None)
+
 
 def group(camera: str, clips: Iterable[Clip]) -> list[Trip]:
     """The trips of one camera, whatever the order of the clips."""
@@ -52,28 +63,54 @@ def group(camera: str, clips: Iterable[Clip]) -> list[Trip]:
     return found
 
 
-def derive(connection: sqlite3.Connection, cameras: Iterable[str]) -> None:
-    """Brings the trips of these cameras up to date; writes only those that hold a changed clip.
+def derive_all(connection: sqlite3.Connection) -> None:
+    """Writes every trip of a new index."""
+    _write_all(connection, connection.execute(CLIPS.format("")))
 
-    Expects the temporary table `touched` of video ids.
+
+def derive_touched(connection: sqlite3.Connection) -> None:
+    """Makes anew the trips that touched clips belong to, belonged to, or come close to; no other can change.
+
+    Expects the temporary tables `touched` (videos) and `touched_trips` (where they were).
     """
-    touched = {row[0] for row in connection.execute("SELECT video_id FROM touched")}
-    for camera in sorted(cameras):
-        before = dict(connection.execute(f"SELECT video_id, trip_id FROM videos WHERE {OF_CAMERA}", (camera,)))
-        present = {row[0] for row in connection.execute(f"SELECT trip_id FROM trips WHERE {OF_CAMERA}", (camera,))}
-        found = group(camera, _clips(connection, camera))
-        gone = present - {trip.trip_id for trip in found}
-        connection.executemany("DELETE FROM trips WHERE trip_id = ?", [(trip_id,) for trip_id in sorted(gone)])
-        for trip in found:
-            ids = {clip.video_id for clip in trip.clips}
-            is_same = all(before.get(video_id) == trip.trip_id for video_id in ids) and trip.trip_id in present
-            if not is_same or ids & touched or _size(connection, trip.trip_id) != len(ids):
-                _write(connection, camera, trip)
+    touched = connection.execute(CLIPS.format("WHERE video_id IN (SELECT video_id FROM touched)"))
+    for camera, clips in _by_camera(touched):
+        for trip in group(camera, clips):
+            connection.executemany("INSERT OR IGNORE INTO touched_trips VALUES (?)", _near(connection, camera, trip))
+    connection.execute(
+        "INSERT OR IGNORE INTO touched SELECT video_id FROM videos WHERE trip_id IN (SELECT trip_id FROM touched_trips)"
+    )
+    connection.execute("DELETE FROM trips WHERE trip_id IN (SELECT trip_id FROM touched_trips)")
+    _write_all(connection, connection.execute(CLIPS.format("WHERE video_id IN (SELECT video_id FROM touched)")))
 
 
-def _size(connection: sqlite3.Connection, trip_id: str) -> int:
-    row = connection.execute("SELECT clips FROM trips WHERE trip_id = ?", (trip_id,)).fetchone()
-    return -1 if row is None else int(row[0])
+def _near(connection: sqlite3.Connection, camera: str, trip: Trip) -> Iterator[tuple[str]]:
+    """The trips that one made of touched clips could be one with: trips of a camera never overlap."""
+    yield (trip.trip_id,)
+    if trip.started is None or trip.ended is None:
+        return
+    gap = timedelta(seconds=LONGEST_GAP_S, milliseconds=1)
+    rows = connection.execute(
+        "SELECT trip_id, ended_at FROM trips WHERE camera IS ? AND started_at <= ? ORDER BY started_at DESC",
+        (camera or None, stamp(trip.ended + gap)),
+    )
+    first = stamp(trip.started - gap)
+    yield from ((trip_id,) for trip_id, ended_at in takewhile(lambda row: row[1] >= first, rows))
+
+
+def _write_all(connection: sqlite3.Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+    for camera, clips in _by_camera(rows):
+        for trip in group(camera, clips):
+            _write(connection, camera, trip)
+
+
+def _by_camera(rows: Iterable[tuple[Any, ...]]) -> list[tuple[str, list[Clip]]]:
+    found: dict[str, list[Clip]] = {}
+    for camera, video_id, storage, path, recorded_at, duration_ms, _ in rows:
+        folder = f"{storage}:{(path or '').rpartition('/')[0]}"
+        clip = Clip(video_id, folder, parsed(recorded_at), int(duration_ms or 0))
+        found.setdefault(camera or "", []).append(clip)
+    return sorted(found.items())
 
 
 def _runs(clips: list[Clip]) -> Iterator[list[Clip]]:
@@ -101,17 +138,6 @@ def _short(*parts: str) -> str:
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=4).hexdigest()
 
 
-def _clips(connection: sqlite3.Connection, camera: str) -> list[Clip]:
-    rows = connection.execute(
-        "SELECT DISTINCT video_id, storage, path, recorded_at, duration_ms FROM videos WHERE " + OF_CAMERA,
-        (camera,),
-    )
-    return [
-        Clip(video_id, f"{storage}:{(path or '').rpartition('/')[0]}", parsed(recorded_at), int(duration_ms or 0))
-        for video_id, storage, path, recorded_at, duration_ms in rows
-    ]
-
-
 def _write(connection: sqlite3.Connection, camera: str, trip: Trip) -> None:
     marks = [(trip.trip_id, clip.video_id) for clip in trip.clips]
     connection.executemany("UPDATE videos SET trip_id = ? WHERE video_id = ?", marks)
@@ -125,16 +151,14 @@ def _write(connection: sqlite3.Connection, camera: str, trip: Trip) -> None:
         " AND coalesce(channel, '') NOT IN ('rear', 'interior') ORDER BY recorded_at, video_id)",
         (trip.trip_id,),
     ).fetchone()
-    starts = [clip.started for clip in trip.clips if clip.started is not None]
-    ends = [clip.ended for clip in trip.clips if clip.ended is not None]
     connection.execute(
         "INSERT OR REPLACE INTO trips VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             trip.trip_id,
             trip.label,
             camera or None,
-            stamp(min(starts)) if starts else None,
-            stamp(max(ends)) if ends else None,
+            None if trip.started is None else stamp(trip.started),
+            None if trip.ended is None else stamp(trip.ended),
             sum(clip.duration_ms for clip in trip.clips),
             len({clip.video_id for clip in trip.clips}),
             sightings,

@@ -13,11 +13,14 @@ from itertools import zip_longest
 from pathlib import Path
 
 from dashtools.errors import TaskSystemError
-from dashtools.index import records, store
-from dashtools.index.refresh import build_file, update
+from dashtools.index import contents, records, store
+from dashtools.index.build import build_file
+from dashtools.index.refresh import update
+from dashtools.spool import scan
+from dashtools.spool.layout import Entry
 from dashtools.spool.queue import Spool
 
-COMPARED = (*store.CONTENT_TABLES, "artifacts", "trips", "plates", "tasks")
+COMPARED = (*store.CONTENT_TABLES, "artifacts", "trips", "plates", "tasks", "notes")
 SURROGATES = {"plate_no"}
 SHOWN_DIFFERENCES = 5
 TRIES = 3
@@ -54,7 +57,7 @@ def verify(spool_root: Path, db: Path, *, wait_s: float = 600.0) -> Verdict:
 
 def _verify(connection: sqlite3.Connection, spool: Spool, db: Path) -> Verdict:
     for _ in range(TRIES):
-        before = {entry.path for entry in spool.completed()}
+        before = {entry.path for entry in _final_names(spool)}
         update(connection, spool)
         frozen = _record_paths(connection)
         file = store.new_generation(db)
@@ -62,7 +65,7 @@ def _verify(connection: sqlite3.Connection, spool: Spool, db: Path) -> Verdict:
             build_file(spool, file, frozen)
             again = store.connect(file)
             try:
-                if frozen - _record_paths(again) and not frozen <= {entry.path for entry in spool.completed()}:
+                if frozen - _record_paths(again) and not frozen <= {entry.path for entry in _final_names(spool)}:
                     continue  # a task was requeued while we looked
                 return _compare(connection, again, len(frozen), _missed(spool, before, frozen))
             finally:
@@ -72,6 +75,12 @@ def _verify(connection: sqlite3.Connection, spool: Spool, db: Path) -> Verdict:
     raise TaskSystemError("final records kept going away during verification; try again when fewer are requeued")
 
 
+def _final_names(spool: Spool) -> Iterator[Entry]:
+    """The final records of the spool, packed or loose."""
+    for path in scan.leaves(spool.files):
+        yield from contents.listed(spool, path).entries()
+
+
 def _record_paths(connection: sqlite3.Connection) -> frozenset[str]:
     return frozenset(row[0] for row in connection.execute("SELECT path FROM tasks WHERE state = 'complete'"))
 
@@ -79,9 +88,11 @@ def _record_paths(connection: sqlite3.Connection) -> frozenset[str]:
 def _missed(spool: Spool, before: set[str], frozen: frozenset[str]) -> list[str]:
     """Final records that lay there before the refresh and that it did not take."""
     found = []
-    for entry in spool.completed():
-        if entry.path in before and entry.path not in frozen and records.read_final(spool, entry) is not None:
-            found.append(f"record {entry.path} is not in the index")
+    for entry in _final_names(spool):
+        if entry.path in before and entry.path not in frozen:
+            value, _ = contents.again(spool, entry.path)
+            if records.final(entry, value) is not None:
+                found.append(f"record {entry.path} is not in the index")
     return found
 
 

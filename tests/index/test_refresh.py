@@ -192,7 +192,7 @@ def test_a_rebuild_that_fails_leaves_the_old_index(library, monkeypatch):
     library.add("one.mp4")
     library.work()
     refresh(library.root, library.db)
-    monkeypatch.setattr("dashtools.index.derive.PLATES_SQL", "this is no SQL")
+    monkeypatch.setattr("dashtools.index.derive_all.PLATES_SQL", "this is no SQL")
     with pytest.raises(sqlite3.OperationalError):
         rebuild(library.root, library.db)
     assert rows_of(library.db, "SELECT count(*) FROM sightings") == [(1,)]
