@@ -237,15 +237,32 @@ def _last_words(ended: Ended) -> str:
     return ended.complaints[-1].strip() if ended.complaints else f"status {ended.status}, no message"
 
 
-def copy_segment(program: Path, source: Path, target: Path, *, start_s: float, end_s: float) -> None:
+def copy_segment(
+    program: Path, source: Path, target: Path, *, start_s: float, end_s: float, has_sound: bool = True
+) -> None:
     """A part of a clip, nothing encoded anew: from the keyframe at or before `start_s` to about `end_s`.
 
     Pictures and sound only; times begin at 0. `target` appears whole or not at all.
     """
+    _segment(program, source, target, start_s, end_s, has_sound, ["-c", "copy", "-copy_unknown"])
+
+
+def encode_segment(
+    program: Path, source: Path, target: Path, *, start_s: float, end_s: float, has_sound: bool = True
+) -> None:
+    """The part between two moments, encoded anew so that it begins at the very picture. Whole or not at all."""
+    video = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p"]
+    _segment(program, source, target, start_s, end_s, has_sound, [*video, "-c:a", "aac", "-b:a", "128k"])
+
+
+def _segment(
+    program: Path, source: Path, target: Path, start_s: float, end_s: float, has_sound: bool, codecs: list[str]
+) -> None:
     partial = target.with_name(f".part.{target.name}")  # the suffix tells ffmpeg the container
     argv = [str(program), "-hide_banner", "-nostdin", "-v", "error", "-y", "-ss", f"{max(0.0, start_s):.3f}"]
-    argv += ["-i", _as_file(source), "-t", f"{end_s - max(0.0, start_s):.3f}", "-map", "0:v:0", "-map", "0:a?"]
-    argv += ["-c", "copy", "-copy_unknown", "-avoid_negative_ts", "make_zero", _as_file(partial)]
+    argv += ["-i", _as_file(source), "-t", f"{end_s - max(0.0, start_s):.3f}", "-map", "0:v:0"]
+    argv += [*(["-map", "0:a?"] if has_sound else []), *codecs]
+    argv += ["-avoid_negative_ts", "make_zero", _as_file(partial)]
     try:
         ended = run_watched(argv, hang_s=_HANG_S)
         if _is_refusal(ended):
