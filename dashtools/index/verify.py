@@ -13,7 +13,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from dashtools.errors import TaskSystemError
-from dashtools.index import contents, records, store
+from dashtools.index import contents, notes, records, store
 from dashtools.index.build import build_file
 from dashtools.index.refresh import update
 from dashtools.spool import scan
@@ -65,6 +65,8 @@ def _verify(connection: sqlite3.Connection, spool: Spool, db: Path) -> Verdict:
             build_file(spool, file, frozen)
             again = store.connect(file)
             try:
+                if notes.ids(connection) != notes.ids(again):
+                    continue  # somebody said something while we looked
                 if frozen - _record_paths(again) and not frozen <= {entry.path for entry in _final_names(spool)}:
                     continue  # a task was requeued while we looked
                 return _compare(connection, again, len(frozen), _missed(spool, before, frozen))

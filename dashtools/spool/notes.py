@@ -41,17 +41,21 @@ class Note:
     value: str | list[str] | None
     at: str
     by: str
+    of: str | None = None
+    """What was read when a correction was said: it is not for another read that a later run puts in its place."""
 
     def to_json(self) -> Json:
         return {"schema": "note/1", **{name: getattr(self, name) for name in self.__dataclass_fields__}}
 
 
-def say(spool: Spool, kind: str, subject: str, value: str | list[str] | None, *, by: str) -> Note:
+def say(
+    spool: Spool, kind: str, subject: str, value: str | list[str] | None, *, by: str, of: str | None = None
+) -> Note:
     """Writes a saying for good; BadInput with the reason when it makes no sense."""
     _check(kind, subject, value)
     now = spool.now()
     note_id = f"{now.strftime(TIME_FORMAT)}-{secrets.token_hex(4)}"
-    note = Note(note_id, kind, subject, value, to_text(now), by)
+    note = Note(note_id, kind, subject, value, to_text(now), by, of)
     content = orjson.dumps(note.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     folder = f"{ROOT}/{note_id[:6]}"
     spool.files.mkdirs(folder)
@@ -61,11 +65,36 @@ def say(spool: Spool, kind: str, subject: str, value: str | list[str] | None, *,
 
 def said(spool: Spool) -> Iterator[Note]:
     """Every saying, oldest first; files that are no sayings are left out."""
-    for month in sorted(spool.files.names(ROOT)):
-        for name in sorted(spool.files.names(f"{ROOT}/{month}")):
-            note = _load(spool, f"{ROOT}/{month}/{name}") if _NAME.match(name) else None
+    for month in months(spool):
+        for path in paths(spool, month):
+            note = load(spool, path)
             if note is not None:
                 yield note
+
+
+def months(spool: Spool) -> list[str]:
+    """The folders that hold sayings, oldest first."""
+    return [f"{ROOT}/{name}" for name in sorted(spool.files.names(ROOT)) if len(name) == 6 and name.isdigit()]
+
+
+def paths(spool: Spool, month: str) -> list[str]:
+    """The sayings of a month by their names, oldest first."""
+    return [f"{month}/{name}" for name in sorted(spool.files.names(month)) if _NAME.match(name)]
+
+
+def id_of(path: str) -> str:
+    """The note's id: its file's name without the ending."""
+    return path.rpartition("/")[2].removesuffix(".json")
+
+
+def load(spool: Spool, path: str) -> Note | None:
+    """A saying; None when the file is none or is gone."""
+    try:
+        content = orjson.loads(spool.files.read(path))
+        given = {name: content[name] for name in ("kind", "subject", "value", "at", "by")}
+        return Note(id_of(path), of=content.get("of"), **given)
+    except (FileNotFoundError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def current(notes: Iterable[Note]) -> dict[tuple[str, str], Note]:
@@ -104,11 +133,3 @@ def _check(kind: str, subject: str, value: str | list[str] | None) -> None:
         raise BadInput(f"kind {kind!r} is not one of {', '.join(allowed)}")
     if value is not None and not allowed[kind]:
         raise BadInput(f"{value!r} cannot be the {kind} of {subject}")
-
-
-def _load(spool: Spool, path: str) -> Note | None:
-    try:
-        content = orjson.loads(spool.files.read(path))
-        return Note(*(content[name] for name in Note.__dataclass_fields__))
-    except (FileNotFoundError, orjson.JSONDecodeError, KeyError, TypeError):
-        return None
