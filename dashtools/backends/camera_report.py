@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from dashtools.backends.boxes import Box, walk
 from dashtools.backends.gps import readers
 from dashtools.backends.mp4 import check_container
-from dashtools.backends.mpegts import STRIDES, find_sync, is_transport_stream, private_payloads
+from dashtools.backends.mpegts import SEARCHED_BYTES, STRIDES, find_sync, is_transport_stream, private_payloads
 from dashtools.backends.timed_samples import metadata_tracks, samples
 from dashtools.errors import UnreadableClip
 from dashtools.model import Json
@@ -128,7 +128,7 @@ def _streams(stream: BinaryIO, size_bytes: int) -> list[Json]:
     """Packets of each PID in the first megabytes, with the kind of what starts on it."""
     stream.seek(0)
     text = stream.read(8 << 20)
-    offset, stride = find_sync(text[:4096]) or (0, STRIDES[0])
+    offset, stride = find_sync(text[:SEARCHED_BYTES]) or (0, STRIDES[0])
     counts: Counter[int] = Counter()
     kinds: dict[int, set[str]] = {}
     for at in range(offset, len(text) - 187, stride):

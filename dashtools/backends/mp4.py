@@ -7,13 +7,14 @@ a decoder can get past.
 
 from __future__ import annotations
 
+import stat
 import struct
 from pathlib import Path
 from typing import BinaryIO
 
 from dashtools.backends.boxes import Box, descend, first, walk
 from dashtools.backends.fragments import impossible
-from dashtools.backends.mpegts import check_transport_stream, find_sync
+from dashtools.backends.mpegts import SEARCHED_BYTES, check_transport_stream, find_sync
 from dashtools.backends.sample_tables import SampleTables, handler_of, read_tables
 from dashtools.errors import InputMissing, UnreadableClip
 from dashtools.ports import ContainerReport
@@ -21,6 +22,7 @@ from dashtools.ports import ContainerReport
 KEPT = "repair is out of scope, original kept"
 MAX_DURATION_S = 24 * 3600  # no camera writes a clip of a day
 OPENING_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"moof", b"uuid", b"sidx"}
+LOOKED_AT_BOXES = 8
 OTHER_VIDEO = {b"RIFF": "avi", b"\x1aE\xdf\xa3": "matroska", b"\x00\x00\x01\xba": "mpeg-ps"}
 NOT_VIDEO = {b"\x89PNG": "a PNG picture", b"\xff\xd8\xff": "a JPEG picture", b"GIF8": "a GIF picture", b"PK": "a zip"}
 
@@ -31,6 +33,8 @@ def check_container(path: Path) -> ContainerReport:
     Not promised: that a decoder makes pictures of the samples; only their places are looked at.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for its writer
+            raise UnreadableClip(path.name, "it is a folder, a pipe or a device, and no file")
         with path.open("rb") as stream:
             size_bytes = stream.seek(0, 2)
             return _check(stream, size_bytes, path.name)
@@ -42,12 +46,12 @@ def _check(stream: BinaryIO, size_bytes: int, name: str) -> ContainerReport:
     if size_bytes == 0:
         raise UnreadableClip(name, f"the file is empty: nothing was written; {KEPT}")
     stream.seek(0)
-    head = stream.read(4096)
+    head = stream.read(SEARCHED_BYTES)
     for magic, container in OTHER_VIDEO.items():
         if head.startswith(magic):
             return ContainerReport(container, (f"{container} is not checked here, the decoder decides",))
     boxes, stopped = walk(stream, 0, size_bytes)
-    if boxes and boxes[0].type in OPENING_BOXES:
+    if any(box.type in OPENING_BOXES for box in boxes[:LOOKED_AT_BOXES]):
         return _check_boxes(stream, size_bytes, name, boxes, stopped)
     if find_sync(head) is not None:
         return check_transport_stream(stream, size_bytes, name)

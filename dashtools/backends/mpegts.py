@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dashtools.errors import UnreadableClip
 from dashtools.ports import ContainerReport
@@ -15,6 +16,8 @@ from dashtools.ports import ContainerReport
 SYNC = 0x47
 STRIDES = (188, 192, 204)  # plain; M2TS with a 4-byte time; with Reed-Solomon parity
 LOOKS = 64
+SEARCHED_BYTES = 1 << 16  # how far from its start a stream may begin
+LOST_AFTER = 5  # packets out of step in a row, before step is looked for anew
 REORDER = 16  # pictures whose order in the file may differ from that on screen
 BOX_OPENINGS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof")
 WRAP_MS = (1 << 33) // 90
@@ -23,25 +26,32 @@ PACKETS_AT_ONCE = 20_000  # 3.8 MB
 
 
 def find_sync(head: bytes, *, packets: int = 5) -> tuple[int, int] | None:
-    """Offset of the first sync byte and the stride, when `packets` in a row agree; None for anything else.
+    """Offset of the first sync byte and the stride, where `packets` in a row agree; None for anything else.
 
-    >>> find_sync((b"\\x47" + bytes(187)) * 5)
-    (0, 188)
+    What lies before may be anything: a torn packet, zeros, another file's end.
+
+    >>> find_sync(b"?" + (b"\\x47" + bytes(187)) * 5)
+    (1, 188)
     """
+    is_sync = np.frombuffer(head, np.uint8) == SYNC
+    found = []
     for stride in STRIDES:
         needed = min(packets, len(head) // stride)
+        starts = len(head) - stride * (needed - 1)
+        if needed < packets:
+            starts = min(starts, stride)  # two or three that agree are chance if there are many to choose from
         if needed < 2:
             continue
-        for at in range(min(stride, len(head) - stride * (needed - 1))):
-            if all(head[at + k * stride] == SYNC for k in range(needed)):
-                return at, stride
-    return None
+        agree = np.logical_and.reduce([is_sync[k * stride : k * stride + starts] for k in range(needed)])
+        if agree.any():
+            found.append((int(agree.argmax()), stride))
+    return min(found, default=None)
 
 
 def is_transport_stream(stream: BinaryIO) -> bool:
-    """Does a file begin with packets in step, and not with a box? A run of GPS blocks can look in step too."""
+    """Are there packets in step near a file's start, and no box? A run of GPS blocks can look in step too."""
     stream.seek(0)
-    head = stream.read(4096)
+    head = stream.read(SEARCHED_BYTES)
     return head[4:8] not in BOX_OPENINGS and find_sync(head) is not None
 
 
@@ -58,21 +68,32 @@ def picture_times(offsets: Sequence[int], pictures: Sequence[tuple[int, int]]) -
 def check_transport_stream(stream: BinaryIO, size_bytes: int, name: str) -> ContainerReport:
     """A report that samples the stream at 64 places."""
     stream.seek(0)
-    found = find_sync(stream.read(4096))
+    found = find_sync(stream.read(SEARCHED_BYTES))
     if found is None:
-        raise UnreadableClip(name, "no MPEG-TS packet in the first 4096 bytes; original kept")
+        raise UnreadableClip(name, f"no MPEG-TS packet in the first {SEARCHED_BYTES} bytes; original kept")
     offset, stride = found
-    packets = (size_bytes - offset) // stride
-    findings = []
-    out_of_step = [k for k in _spread(packets) if _byte(stream, offset + k * stride) != SYNC]
-    if out_of_step:
-        share = len(out_of_step) / len(_spread(packets))
-        at = offset + out_of_step[0] * stride
-        findings.append(f"about {share:.0%} of the packets are out of step, first seen at byte {at}")
+    findings = [f"{offset} bytes at byte 0 are no packet: the stream begins behind them"] if offset >= stride else []
+    places = _spread((size_bytes - offset) // stride)
+    lost, slipped, phase = [], [], offset
+    for k in places:
+        at = phase + k * stride
+        if _byte(stream, at) == SYNC:
+            continue
+        slip = _slip(stream, at, stride)
+        if slip is None:
+            lost.append(at)
+        else:
+            slipped.append(at)
+            phase += slip
+    if lost:
+        share = len(lost) / len(places)
+        findings.append(f"about {share:.0%} of the packets are out of step, first seen at byte {lost[0]}")
+    if slipped:
+        findings.append(f"bytes are missing or too many before byte {slipped[0]}: packets begin elsewhere from there")
     time_bytes = 4 if stride == 192 else 0  # M2TS puts its time before the sync byte
-    rest = (size_bytes - offset + time_bytes) % stride
+    rest = (size_bytes - phase + time_bytes) % stride
     if rest:
-        findings.append(f"the last packet is cut: {rest} of {stride} bytes")
+        findings.append(f"the last packet, at byte {size_bytes - rest}, is cut: {rest} of {stride} bytes")
     return ContainerReport("mpeg-ts", tuple(findings))
 
 
@@ -86,6 +107,13 @@ def _byte(stream: BinaryIO, at: int) -> int | None:
     return text[0] if text else None
 
 
+def _slip(stream: BinaryIO, at: int, stride: int) -> int | None:
+    """How many bytes later the packets begin there; None where there are none."""
+    stream.seek(at)
+    found = find_sync(stream.read(stride * (LOST_AFTER + 1)))
+    return found[0] if found is not None and found[1] == stride and found[0] < stride else None
+
+
 def private_payloads(
     stream: BinaryIO, *, wanted_bytes: int = 256, pictures: list[tuple[int, int]] | None = None
 ) -> Iterator[tuple[int, bytes]]:
@@ -95,7 +123,7 @@ def private_payloads(
     `pictures` is filled with (file offset, pts in ms) of the video's PES packets, unwrapped at 33 bits.
     """
     stream.seek(0)
-    found = find_sync(stream.read(4096))
+    found = find_sync(stream.read(SEARCHED_BYTES))
     if found is None:
         return
     offset, stride = found
@@ -134,6 +162,8 @@ def _packets(
         rows = np.frombuffer(text.ljust(count * stride, b"\0"), np.uint8)[: count * stride].reshape(count, stride)
         pids = (rows[:, 1].astype(np.int32) & 0x1F) << 8 | rows[:, 2]
         in_step = rows[:, 0] == SYNC
+        if (lost := _first_lost(in_step)) is not None:
+            rows, pids, in_step = rows[:lost], pids[:lost], in_step[:lost]
         starts = in_step & (rows[:, 1] & 0x40 > 0)
         for k in np.flatnonzero(starts):
             payload = _payload(rows[k, :188].tobytes())
@@ -148,7 +178,22 @@ def _packets(
                 _note_picture(pictures, at + int(k) * stride, payload)
         for k in np.flatnonzero(in_step & np.isin(pids, sorted(watched))):
             yield at + int(k) * stride, rows[k, :188].tobytes()
-        at += count * stride
+        at += count * stride if lost is None else lost * stride + _to_next(text[lost * stride :], stride)
+
+
+def _first_lost(in_step: NDArray[np.bool_]) -> int | None:
+    """The first of several packets in a row that are out of step."""
+    runs = np.lib.stride_tricks.sliding_window_view(~in_step, LOST_AFTER) if len(in_step) >= LOST_AFTER else ~in_step
+    lost = runs.reshape(len(runs), -1).all(axis=1) if len(runs) else runs
+    return int(lost.argmax()) if lost.any() else None
+
+
+def _to_next(text: bytes, stride: int) -> int:
+    """How far it is to the next packets in step; past what was read where there are none."""
+    found = find_sync(text)
+    if found is not None and found[1] == stride:
+        return found[0]
+    return max(len(text) - stride * LOST_AFTER, stride)
 
 
 def _note_picture(pictures: list[tuple[int, int]], offset: int, payload: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import struct
 import time
 from pathlib import Path
@@ -148,7 +149,7 @@ def test_a_transport_stream_is_recognised_and_its_broken_part_counted(written, s
     assert (whole.format, whole.findings) == ("mpeg-ts", ())
     half = check_container(written(packet * 320 + bytes(stride) * 320 + bytes(7)))
     assert "about 50% of the packets are out of step" in half.findings[0]
-    assert "the last packet is cut: 7 of" in half.findings[1]
+    assert re.search(r"the last packet, at byte \d+, is cut: 7 of", half.findings[1])
 
 
 def test_a_vendors_bytes_behind_the_index_are_no_damage(written):
@@ -217,3 +218,23 @@ def test_every_whole_clip_of_the_collection_passes_without_a_finding(realdata, f
 @pytest.mark.parametrize("name", ["bitflips_400.MP4", "zero_filled_second_half.MP4"])
 def test_damaged_media_under_a_whole_index_passes(realdata, name):
     assert check_container(realdata / "broken" / name).missing_samples == 0
+
+
+TS_PACKET = b"\x47" + bytes(187)
+
+
+@pytest.mark.parametrize("head", [b"\0" + TS_PACKET[1:], b"\xa5" * 1000, bytes(5000)], ids=["bit", "noise", "zeros"])
+def test_a_transport_stream_that_begins_later_is_damaged_and_not_refused(written, head):
+    report = check_container(written(head + TS_PACKET * 640))
+    assert report.format == "mpeg-ts"
+    assert report.findings == (f"{len(head)} bytes at byte 0 are no packet: the stream begins behind them",)
+
+
+def test_bytes_too_many_in_a_transport_stream_cost_one_finding(written):
+    report = check_container(written(TS_PACKET * 100 + b"xyz" + TS_PACKET * 540))
+    assert [finding.split(":")[0] for finding in report.findings] == ["bytes are missing or too many before byte 18800"]
+
+
+def test_a_stream_of_strangers_boxes_before_the_known_ones_is_looked_at_all_the_same(written):
+    with pytest.raises(UnreadableClip, match="no moov box"):
+        check_container(written(b"\0\0\0\x10CAMRsecretss" + b"\0\0\1\0mdat" + bytes(248)))
