@@ -117,24 +117,28 @@ class PyavDecoder:
 
     def probe_tail(self, path: Path) -> bool:
         """Does the last second of the video still decode without complaint? True where nothing can be said."""
+        return self.damaged_tail_at(path) is None
+
+    def damaged_tail_at(self, path: Path) -> int | None:
+        """The byte of the first packet in the last second that does not decode; None where nothing is wrong."""
         for back_s in _TAIL_LOOKS_S:
             with _opened(path) as container:
                 stream = _video_stream(container, path)
                 if not stream.duration:
-                    return True
+                    return None
                 end = (stream.start_time or 0) + stream.duration
                 try:
                     container.seek(max(0, end - int(back_s / stream.time_base)), stream=stream, backward=True)
                 except av.error.FFmpegError:
-                    return False
+                    return 0
                 # a transport stream has no index: a seek lands anywhere, its decoding begins at the next keyframe
                 seen, damage = _Seen(wants_keyframe="mpegts" in container.format.name), Damage()
                 for _ in _pictures(container, stream, 1, seen, damage):
                     pass
             if seen.packets or not seen.wants_keyframe:
-                whole = not (damage.decode_errors or damage.corrupt_frames)
-                return seen.frames > 0 and whole and seen.frames >= seen.packets
-        return True
+                is_whole = not (damage.decode_errors or damage.corrupt_frames) and seen.frames >= seen.packets > 0
+                return None if is_whole else seen.bad_at if seen.bad_at is not None else seen.first_at
+        return None
 
 
 @dataclass
@@ -144,6 +148,11 @@ class _Seen:
     skip: int = 0
     packets: int = 0
     frames: int = 0
+    first_at: int = 0
+    """Byte of the first packet."""
+    last_at: int = 0
+    bad_at: int | None = None
+    """Byte of the first packet with which something was wrong."""
     wants_keyframe: bool = False
     """Packets before the first keyframe are still to be passed over."""
 
@@ -250,6 +259,8 @@ def _pictures(
             if seen.wants_keyframe and not packet.is_keyframe:
                 continue
             seen.wants_keyframe = False
+            seen.last_at = packet.pos if packet.pos is not None else seen.last_at
+            seen.first_at = seen.first_at if seen.packets else seen.last_at
             seen.packets += 1
         try:
             pictures = context.decode(packet)
@@ -260,6 +271,8 @@ def _pictures(
             pictures = []
         for picture in pictures:
             seen.frames += 1
+            if picture.is_corrupt and seen.bad_at is None:
+                seen.bad_at = seen.last_at
             if seen.frames > seen.skip:
                 damage.corrupt_frames += bool(picture.is_corrupt)
                 yield picture
@@ -284,7 +297,8 @@ def _packets(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
 
 def _note(damage: Damage, seen: _Seen, error: Exception) -> None:
     damage.decode_errors += 1
-    _say(damage, f"video packet {seen.packets - 1}: {_reason(error)}")
+    seen.bad_at = seen.last_at if seen.bad_at is None else seen.bad_at
+    _say(damage, f"video packet {seen.packets - 1} at byte {seen.last_at}: {_reason(error)}")
 
 
 def _say(damage: Damage, message: str) -> None:

@@ -145,6 +145,11 @@ def status_of(command: click.Command, prog: str, args: list[str] | None = None) 
         return DashtoolsError.exit_status
 
 
+def shown(path: Path) -> str:
+    """A path as JSON can carry it; bytes of a name that are no UTF-8 as \\xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def lines_of_stdin() -> Iterator[str]:
     """What a pipe sends, a stripped line at a time; nothing when stdin is a terminal."""
     if sys.stdin is None or sys.stdin.isatty():

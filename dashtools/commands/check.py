@@ -8,10 +8,14 @@ from typing import Any
 
 import click
 
-from dashtools.commands._run import Session, common, lines_of_stdin
+from dashtools.commands._run import Session, common, lines_of_stdin, shown
 
 DAMAGED_STATUS = 65
-PLACES = (re.compile(r"at byte (\d+)"), re.compile(r"(?:file ends (?:at|after)|lowest at byte) (\d+)"))
+PLACES = (
+    re.compile(r"(?:at|before|from) byte (\d+)"),
+    re.compile(r"(?:file ends (?:at|after)|lowest at byte) (\d+)"),
+)
+WRONG_FROM_THE_START = ("the file is empty", "not an MP4", "no container that libav can open")
 
 
 @click.command("dc-check")
@@ -23,7 +27,7 @@ def command(session: Session, clips: tuple[Path, ...], full: bool) -> int:
 
     Looks at the container, the first frame and the last second; lines of stdin are read when no FILE is given.
     Exits with 65 when a file is damaged or unreadable, with 66 when one is missing; `verdict` tells damaged files,
-    which are usable, from unreadable ones. `offset` is the byte that the first reason speaks of.
+    which are usable, from unreadable ones. `offset` is the first byte that the reasons speak of.
     """
     status = 0
     for clip in clips or map(Path, lines_of_stdin()):
@@ -31,10 +35,10 @@ def command(session: Session, clips: tuple[Path, ...], full: bool) -> int:
         reason = reasons[0] if reasons else None
         session.emit_json(
             "check",
-            path=str(clip),
+            path=shown(clip),
             ok=verdict == "whole",
             reason=reason,
-            offset=_offset(reason, clip),
+            offset=_offset(reasons),
             verdict=verdict,
             container=container,
             reasons=reasons,
@@ -43,14 +47,15 @@ def command(session: Session, clips: tuple[Path, ...], full: bool) -> int:
     return status
 
 
-def _offset(reason: str | None, clip: Path) -> int | None:
-    """The byte that a reason names; 0 for a file that is wrong from its first byte; None where none is named."""
-    if reason is None:
-        return None
-    for place in PLACES:
-        if found := place.search(reason):
-            return int(found[1])
-    return 0 if reason.startswith(("the file is empty", "not an MP4")) else None
+def _offset(reasons: list[str]) -> int | None:
+    """The byte that the reasons name first; 0 for a file wrong from its first byte; None where none is named."""
+    for reason in reasons:
+        for place in PLACES:
+            if found := place.search(reason):
+                return int(found[1])
+        if reason.startswith(WRONG_FROM_THE_START):
+            return 0
+    return None
 
 
 def _verdict(clip: Path, full: bool) -> tuple[str, list[str], int, str | None]:
@@ -69,8 +74,8 @@ def _verdict(clip: Path, full: bool) -> tuple[str, list[str], int, str | None]:
             reasons.append(f"the first {facts.lost_head_ms / 1000:.1f} s do not decode")
         if full:
             reasons += _decoded(decoder, clip)
-        elif not decoder.probe_tail(clip):
-            reasons.append("the last second does not decode: the end is damaged")
+        elif (byte := decoder.damaged_tail_at(clip)) is not None:
+            reasons.append(f"the last second does not decode: the end is damaged from byte {byte} on")
     except UnreadableClip as error:
         return "unreadable", [error.reason], error.exit_status, container
     except (InputMissing, FileNotFoundError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dashtools.commands._run import Session, common, lines_of_stdin
+from dashtools.commands._run import Session, common, lines_of_stdin, shown
 
 if TYPE_CHECKING:
     from dashtools.model import Track
@@ -33,12 +33,12 @@ def command(session: Session, clips: tuple[Path, ...], as_gpx: bool) -> int:
         if track is None:
             continue
         if as_gpx:
-            tracks.append((track, clip.name, None))
+            tracks.append((track, shown(Path(clip.name)), None))
         else:
             _print(session, clip, track)
         note = f", {track.note}" if track.note else ""
         valid = sum(fix.is_valid for fix in track.fixes)
-        click.echo(f"{clip}: {valid} fixes in {len(track.fixes)} slots, read by {track.reader}{note}", err=True)
+        click.echo(f"{shown(clip)}: {valid} fixes in {len(track.fixes)} slots, read by {track.reader}{note}", err=True)
     if as_gpx:
         from dashtools.stages.gpx import gpx_of
 
@@ -50,11 +50,14 @@ def _track(clip: Path) -> tuple[Track | None, int]:
     """The track of a clip or of a log, and the exit status; a track is also read from clips that do not decode."""
     from dashtools.backends.decode import PyavDecoder
     from dashtools.backends.gps import log_readers, readers
-    from dashtools.errors import InputMissing, UnreadableClip
+    from dashtools.errors import BadInput, InputMissing, UnreadableClip
     from dashtools.ports import ClipFacts
     from dashtools.stages.ingest import read_track
 
     unknown, failed = ClipFacts(0, 0, "", 0.0, 0.0, None, 0, False), None
+    if clip.exists() and not clip.is_file():  # opening a pipe would wait for its writer
+        click.echo(f"dc-gps: {shown(clip)} is no file", err=True)
+        return None, BadInput.exit_status
     try:
         for reader in log_readers(clip):
             track = reader.read(clip, unknown)
@@ -66,10 +69,10 @@ def _track(clip: Path) -> tuple[Track | None, int]:
             facts, failed = unknown, error
         track = read_track(readers(), clip, facts)
     except FileNotFoundError:
-        click.echo(f"dc-gps: {clip} is not there", err=True)
+        click.echo(f"dc-gps: {shown(clip)} is not there", err=True)
         return None, InputMissing.exit_status
     except OSError as error:
-        click.echo(f"dc-gps: {clip}: {error.strerror}", err=True)
+        click.echo(f"dc-gps: {shown(clip)}: {error.strerror}", err=True)
         return None, InputMissing.exit_status
     if failed is not None and not track.fixes:
         click.echo(f"dc-gps: {failed}", err=True)
@@ -79,5 +82,5 @@ def _track(clip: Path) -> tuple[Track | None, int]:
 
 def _print(session: Session, clip: Path, track: Track) -> None:
     for slot, fix in enumerate(track.fixes):
-        shown = {name: getattr(fix, name) for name in FIELDS}
-        session.emit_json("fix", path=str(clip), slot=slot, pts_ms=fix.t_ms, **shown, reader=track.reader)
+        values = {name: getattr(fix, name) for name in FIELDS}
+        session.emit_json("fix", path=shown(clip), slot=slot, pts_ms=fix.t_ms, **values, reader=track.reader)
