@@ -102,6 +102,7 @@ def _tree(places: list[Place]) -> list[Path]:
 def _look(session: Session, places: list[Place], settle_s: float) -> int:
     """One pass over all folders; one that is away does not stop the others."""
     from dashtools.devices.intake import SeenLedger, intake
+    from dashtools.devices.whole import is_whole
     from dashtools.stages.names import priority_of
 
     ledger = SeenLedger.load(session.config.state_dir / "cache" / "seen.json", session.spool.uuid)
@@ -117,6 +118,7 @@ def _look(session: Session, places: list[Place], settle_s: float) -> int:
                 lambda task, prefix=place.prefix: session.spool.publish(_placed(task, prefix)),  # type: ignore[misc]
                 settle_s=settle_s,
                 priority_of=priority_of,
+                is_whole=is_whole,
                 progress=lambda share, what: bar.show(f"taking in [{drawn(share)}] {what}"),
             )
         except TryLater as error:

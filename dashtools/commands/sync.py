@@ -48,6 +48,7 @@ def command(
     the next run. Exits with 75 when the camera is away, with 65 when a clip could not be taken.
     """
     from dashtools.devices.sync import Wishes, ordered, sync
+    from dashtools.devices.whole import refuse_partial
     from dashtools.stages.names import describe
 
     camera = _camera(source, kind, timeout_s)
@@ -70,7 +71,7 @@ def command(
             done = sync(
                 camera,
                 folder,
-                _check,
+                refuse_partial,
                 wishes,
                 is_important=is_important,
                 progress=lambda share, what: bar.show(f"taking [{drawn(share)}] {what}"),
@@ -133,14 +134,3 @@ def _only_one(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _check(path: Path) -> None:
-    """UnreadableClip when a file's container is not whole."""
-    from dashtools.backends.mp4 import check_container
-    from dashtools.errors import UnreadableClip
-
-    report = check_container(path)
-    cut = [finding for finding in report.findings if "file ends at" in finding or "not in the file" in finding]
-    if cut:
-        raise UnreadableClip(path.name, cut[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -65,11 +66,14 @@ def find_clips(root: Path, problems: list[tuple[str, str]] | None = None) -> Ite
                 said.append((ascii(relative), "its name holds characters that no task can carry; rename it"))
                 continue
             try:
-                stat = path.stat()
+                found = path.stat()
             except OSError as error:
                 said.append((relative, os.strerror(error.errno or 0)))
                 continue
-            yield Clip(relative, stat.st_size, stat.st_mtime_ns)
+            if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait for its writer
+                said.append((relative, "it is a pipe or a device, and no file"))
+                continue
+            yield Clip(relative, found.st_size, found.st_mtime_ns)
 
 
 def is_clip_name(name: str) -> bool:
@@ -93,11 +97,13 @@ def intake(
     wait: Callable[[float], None] = time.sleep,
     progress: Callable[[float, str], None] = lambda share, what: None,
     priority_of: Callable[[str], int] = lambda path: 5,
+    is_whole: Callable[[Path], bool] = lambda path: True,
 ) -> Intake:
     """What one pass over a folder did; `publish` gives the task's path, or None when it was known already.
 
-    A clip counts as whole when it has not changed for `settle_s`, or between two looks that far apart. One bad
-    file never stops the rest.
+    A clip is taken when it has not changed for `settle_s`, or between two looks that far apart. One that is not
+    `is_whole` is looked at twice whatever its date says: servers' clocks are off, and copies keep dates. When it
+    stands still it is taken too, for its task to say what is wrong. One bad file never stops the rest.
     """
     done = Intake()
     new: list[Clip] = []
@@ -106,7 +112,7 @@ def intake(
             done.unchanged += 1
         else:
             new.append(clip)
-    settled = _settled(root, new, done, settle_s, clock, wait)
+    settled = _settled(root, new, done, settle_s, clock, wait, is_whole)
     for number, clip in enumerate(settled):
         progress(number / len(settled), clip.path)
         sha256 = _digest(root, clip, done)
@@ -135,10 +141,11 @@ def _settled(
     settle_s: float,
     clock: Callable[[], float],
     wait: Callable[[float], None],
+    is_whole: Callable[[Path], bool],
 ) -> list[Clip]:
-    """The clips that are whole: old ones at once, young ones after a second look."""
+    """The clips that stand still: old and whole ones at once, the others after a second look."""
     now = clock()
-    young = {clip.path for clip in new if now - clip.mtime_ns / 1e9 < settle_s}
+    young = {clip.path for clip in new if now - clip.mtime_ns / 1e9 < settle_s or not is_whole(root / clip.path)}
     if young:
         wait(settle_s)
     settled = []
@@ -152,10 +159,10 @@ def _settled(
 
 def _same(root: Path, clip: Clip) -> bool:
     try:
-        stat = (root / clip.path).stat()
+        now = (root / clip.path).stat()
     except OSError:
         return True  # taking it says what is wrong
-    return (stat.st_size, stat.st_mtime_ns) == (clip.size_bytes, clip.mtime_ns)
+    return (now.st_size, now.st_mtime_ns) == (clip.size_bytes, clip.mtime_ns)
 
 
 def _digest(root: Path, clip: Clip, done: Intake) -> str | None:

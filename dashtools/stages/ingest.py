@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dashtools.errors import InputMissing
+from dashtools.errors import BadInput, InputMissing
 from dashtools.files import sha256_of
 from dashtools.model import FileRef, Json, Output, StageResult, Track
 from dashtools.ports import ClipFacts, ContainerReport, Decoder, GpsReader, StageContext
@@ -18,7 +18,6 @@ from dashtools.stages.names import describe
 from dashtools.stages.recorded import recorded
 
 NO_TRACK = Track("none", note="no GPS recording found in the clip")
-TAIL_FINDING = "the last second does not decode: the end is damaged"
 MAX_MESSAGES = 20
 
 
@@ -48,7 +47,7 @@ class IngestStage:
         context.progress(0.0, "container")
         report = self.check_container(clip)
         facts = self.decoder.facts(clip)
-        damage = _damage(report, facts, self._tail_decodes(clip))
+        damage = _damage(report, facts, self._damaged_tail_at(clip))
         context.progress(0.5, "track")
         track = read_track(self.gps_readers, clip, facts)
         track = replace(track, uncertainty_ms=uncertainty_ms(track))
@@ -65,9 +64,9 @@ class IngestStage:
             metadata={"seconds": {"total": round(time.monotonic() - started, 3)}},
         )
 
-    def _tail_decodes(self, clip: Path) -> bool:
-        probe = getattr(self.decoder, "probe_tail", None)
-        return True if probe is None else bool(probe(clip))
+    def _damaged_tail_at(self, clip: Path) -> int | None:
+        look = getattr(self.decoder, "damaged_tail_at", None)
+        return None if look is None else look(clip)
 
 
 def read_track(readers: Sequence[GpsReader], clip: Path, facts: ClipFacts) -> Track:
@@ -99,17 +98,27 @@ def _video(context: StageContext) -> tuple[FileRef, Path]:
     ref, clip = context.task.input("video"), context.one("video")
     if ref is None:
         raise InputMissing(f"task {context.task.task_id} names no input of type video")
-    size_bytes = clip.stat().st_size if ref.size_bytes is None else ref.size_bytes
-    return replace(ref, sha256=ref.sha256 or sha256_of(clip), size_bytes=size_bytes), clip
+    stat = clip.stat()
+    sha256 = ref.sha256
+    # its date alone tells nothing: a copy tool may have set it; a second reading is the price of a changed one
+    if sha256 is None or context.task.metadata.get("mtime_ns") not in (None, stat.st_mtime_ns):
+        sha256 = sha256_of(clip)
+        if ref.sha256 not in (None, sha256):
+            what = "it was replaced by other bytes; the new version is taken in as a clip of its own"
+            raise BadInput(f"{ref.device}:{ref.path} is not what the task was made for: {what}")
+    size_bytes = stat.st_size if ref.size_bytes is None else ref.size_bytes
+    return replace(ref, sha256=sha256, size_bytes=size_bytes), clip
 
 
-def _damage(report: ContainerReport, facts: ClipFacts, tail_decodes: bool) -> Json:
-    messages = list(report.findings) + ([] if tail_decodes else [TAIL_FINDING])
+def _damage(report: ContainerReport, facts: ClipFacts, damaged_from: int | None) -> Json:
+    messages = list(report.findings)
+    if damaged_from is not None:
+        messages.append(f"the last second does not decode: the end is damaged from byte {damaged_from} on")
     if facts.lost_head_ms:
         messages.append(f"the first {facts.lost_head_ms / 1000:.1f} s do not decode")
     return {
         "corrupt_frames": 0,
-        "decode_errors": 0 if tail_decodes else 1,
+        "decode_errors": 0 if damaged_from is None else 1,
         "lost_frames": report.missing_samples or 0,
         "messages": messages[:MAX_MESSAGES],
     }

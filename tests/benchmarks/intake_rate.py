@@ -47,18 +47,16 @@ def read_alone_s(clips: list[Path]) -> float:
 
 
 def taken_in_s(clips: list[Path], folder: Path) -> float:
-    """Seconds for a whole intake into a new spool, container check of each clip's task included."""
-    from dashtools.backends.mp4 import check_container
+    """Seconds for a whole intake into a new spool, container check of each clip included."""
     from dashtools.devices.intake import SeenLedger, intake
+    from dashtools.devices.whole import is_whole
     from dashtools.spool.queue import Spool
 
     Spool.create(folder / "spool")
     spool = Spool.open(folder / "spool")
     ledger = SeenLedger(folder / "seen.json", spool.uuid)
     started = time.monotonic()
-    done = intake(clips[0].parent, "clips", ledger, spool.publish, settle_s=0.0)
-    for clip in clips:
-        check_container(clip)
+    done = intake(clips[0].parent, "clips", ledger, spool.publish, settle_s=0.0, is_whole=is_whole)
     lasted = time.monotonic() - started
     if len(done.published) != len(clips):
         raise AssertionError(f"{len(done.published)} of {len(clips)} were published")

@@ -195,3 +195,28 @@ def test_ids_are_short_and_safe_whatever_the_name(house):
     (task,) = house.spool.tasks.values()
     stem, _, digest = task.video_id.rpartition("-")
     assert len(stem) <= 40 and len(digest) == 8 and task.video_id.isascii()
+
+
+def test_a_clip_that_is_not_whole_is_looked_at_twice_whatever_its_date_says(house):
+    path = house.put("a.mp4", b"half", age_s=5000)
+
+    def goes_on() -> None:
+        path.write_bytes(b"half and half")
+        os.utime(path, (NOW - 5000, NOW - 5000))  # as a copy tool that keeps dates
+
+    done = house.take(goes_on, is_whole=lambda path: path.stat().st_size > 10)
+    assert (done.unsettled, done.published) == (["a.mp4"], [])
+    assert len(house.take(is_whole=lambda path: path.stat().st_size > 10).published) == 1
+    assert house.waits == [10.0]
+
+
+def test_a_torn_clip_that_stands_still_is_taken_for_its_task_to_say_why(house):
+    house.put("a.mp4", b"half", age_s=5000)
+    assert len(house.take(is_whole=lambda path: False).published) == 1
+
+
+def test_a_pipe_under_a_clips_name_is_told_and_not_waited_for(house):
+    os.mkfifo(house.root / "pipe.mp4")
+    house.put("a.mp4")
+    done = house.take()
+    assert len(done.published) == 1 and done.problems == [("pipe.mp4", "it is a pipe or a device, and no file")]

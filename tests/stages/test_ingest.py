@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dashtools.errors import UnreadableClip
+from dashtools.errors import BadInput, UnreadableClip
 from dashtools.model import OUT, FileRef, Fix, Task, Track
 from dashtools.ports import ClipFacts, ContainerReport, StageContext
 from dashtools.stages.ingest import IngestStage, read_track
@@ -21,8 +22,8 @@ NAME = "2017_0709_082116_002F.MP4"
 class FakeDecoder:
     name, version = "fake", "1"
 
-    def __init__(self, *, tail: bool = True) -> None:
-        self.tail = tail
+    def __init__(self, *, damaged_at: int | None = None) -> None:
+        self.damaged_at = damaged_at
 
     def facts(self, path: Path) -> ClipFacts:
         return FACTS
@@ -30,8 +31,8 @@ class FakeDecoder:
     def frames(self, path, damage=None):
         raise AssertionError("ingest decodes no whole clip")
 
-    def probe_tail(self, path: Path) -> bool:
-        return self.tail
+    def damaged_tail_at(self, path: Path) -> int | None:
+        return self.damaged_at
 
 
 class FakeReader:
@@ -53,11 +54,14 @@ def run(tmp_path: Path):
     clip = tmp_path / "raw" / NAME
     clip.parent.mkdir()
     clip.write_bytes(b"moving pictures")
+    os.utime(clip, ns=(5, 5))
     out = tmp_path / "out"
 
-    def go(*tracks, decoder=None, report=None, folder="Movie", known=True, check=None):
-        ref = FileRef("clips", f"{folder}/{NAME}", "video", sha256="ab" * 32 if known else None)
-        task = Task("t1", "INGEST_VIDEO", "v1", inputs=(ref,), metadata={"clip": NAME, "mtime_ns": 5, "kept": "on"})
+    def go(*tracks, decoder=None, report=None, folder="Movie", known=True, check=None, mtime_ns=5, sha256="ab" * 32):
+        ref = FileRef("clips", f"{folder}/{NAME}", "video", sha256=sha256 if known else None)
+        task = Task(
+            "t1", "INGEST_VIDEO", "v1", inputs=(ref,), metadata={"clip": NAME, "mtime_ns": mtime_ns, "kept": "on"}
+        )
         out.mkdir(exist_ok=True)
         stage = IngestStage(
             decoder or FakeDecoder(),
@@ -150,12 +154,23 @@ def test_a_clip_without_any_recording_says_so(run):
 
 def test_damage_is_counted_and_the_clip_goes_on(run):
     report = ContainerReport("mp4", ("3 of 9 pictures of the index are not in the file",), 9, 3)
-    result, out = run(GOOD, report=report, decoder=FakeDecoder(tail=False))
+    result, out = run(GOOD, report=report, decoder=FakeDecoder(damaged_at=4711))
     damage = written(out, "ingest.json")["damage"]
     assert damage["lost_frames"] == 3 and damage["decode_errors"] == 1
-    assert "last second does not decode" in damage["messages"][1]
+    assert "last second does not decode" in damage["messages"][1] and "from byte 4711" in damage["messages"][1]
     assert json.loads(result.rows[0]["damage"]) == damage and result.rows[0]["damaged_frames"] == 3
     assert len(result.children) == 1
+
+
+def test_a_clip_that_was_replaced_by_as_many_other_bytes_is_not_taken_for_the_old_one(run):
+    with pytest.raises(BadInput, match="replaced by other bytes"):
+        run(GOOD, mtime_ns=4)
+
+
+def test_a_clip_whose_date_alone_changed_is_still_itself(run):
+    sha256 = hashlib.sha256(b"moving pictures").hexdigest()
+    _, out = run(GOOD, sha256=sha256, mtime_ns=4)
+    assert written(out, "ingest.json")["sha256"] == sha256
 
 
 def test_a_lost_head_moves_the_track_and_is_told(run):
