@@ -16,7 +16,7 @@ from dashtools.model import PlateRead
 
 _HEIGHT_PX = 48  # the input height PP-OCR's recognisers are trained with
 _WIDTH_PX = 320
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+PLATE_SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class OnnxPlateReader:
@@ -28,14 +28,32 @@ class OnnxPlateReader:
         self._session = open_session(path)
         self.provider = self._session.get_providers()[0]
         self._input = self._session.get_inputs()[0].name
-        self._columns, self._signs = _columns(self._session, path)
+        self._upper, self._lower = _columns(self._session, path)
 
     def read(self, crop: NDArray[Any]) -> PlateRead:
         """The text of one BGR crop, upper-case; empty text when there is none."""
         if min(crop.shape[:2]) < 2:
             return PlateRead("", ())
         (probabilities,) = self._session.run(None, {self._input: _tensor(crop)})
-        return collapse(probabilities[0][:, self._columns], self._signs)
+        return collapse(self._plate_signs(probabilities[0]), PLATE_SIGNS)
+
+    def read_cases_apart(self, crop: NDArray[Any]) -> PlateRead:
+        """The reading of most pipelines: each sign in each case stands alone, and nothing else is there."""
+        if min(crop.shape[:2]) < 2:
+            return PlateRead("", ())
+        (probabilities,) = self._session.run(None, {self._input: _tensor(crop)})
+        signs = PLATE_SIGNS + "".join(PLATE_SIGNS[place] for place in self._lower)
+        return collapse(probabilities[0][:, [0, *self._upper, *self._lower.values()]], signs)
+
+    def _plate_signs(self, probabilities: NDArray[Any]) -> NDArray[Any]:
+        """(steps, 37): none of a plate's signs, then each of them in upper or lower case.
+
+        What the network takes for a dash, a dot or an emblem is no sign of a plate: left out beforehand, it would turn
+        into the sign that looks most like it.
+        """
+        signs = probabilities[:, self._upper]
+        signs[:, list(self._lower)] += probabilities[:, list(self._lower.values())]
+        return np.concatenate([1 - signs.sum(axis=1, keepdims=True), signs], axis=1)
 
 
 def collapse(probabilities: NDArray[Any], signs: str) -> PlateRead:
@@ -49,7 +67,7 @@ def collapse(probabilities: NDArray[Any], signs: str) -> PlateRead:
     last = 0
     for step, column in enumerate(best):
         if column != 0:
-            confidence = round(float(probabilities[step, column]), 4)
+            confidence = round(min(1.0, float(probabilities[step, column])), 4)
             if column != last:
                 text.append(signs[column - 1].upper())
                 confidences.append(confidence)
@@ -69,11 +87,14 @@ def _tensor(crop: NDArray[Any]) -> NDArray[Any]:
     return tensor
 
 
-def _columns(session: Any, path: Path) -> tuple[list[int], str]:
-    """The output columns that plates can use (the blank first), and their signs."""
+def _columns(session: Any, path: Path) -> tuple[list[int], dict[int, int]]:
+    """The output column of each of a plate's signs, and by a letter's place that of its lower case."""
     listed = session.get_modelmeta().custom_metadata_map.get("character")
     if not listed:
         raise BackendUnavailable(f"{path.name} names no characters in its metadata; it is no PaddleOCR recogniser")
-    signs = listed.splitlines()
-    usable = [(i + 1, sign) for i, sign in enumerate(signs) if len(sign) == 1 and sign in _ALPHABET]
-    return [0] + [column for column, _ in usable], "".join(sign for _, sign in usable)
+    column = {sign: i for i, sign in enumerate(listed.splitlines(), 1)}
+    missing = "".join(sign for sign in PLATE_SIGNS if sign not in column)
+    if missing:
+        raise BackendUnavailable(f"{path.name} cannot read {missing}; a reader of plates needs A-Z and 0-9")
+    lower = {i: column[s.lower()] for i, s in enumerate(PLATE_SIGNS) if s.isalpha() and s.lower() in column}
+    return [column[sign] for sign in PLATE_SIGNS], lower

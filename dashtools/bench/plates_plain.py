@@ -6,6 +6,7 @@ the confidence. In a clip, reads that are near or alike are one plate, and its m
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,21 +29,22 @@ _ALIKE_EDITS = 2
 
 
 def plain_reads(detector: Detector, reader: PlateReader, picture: NDArray[Any]) -> list[Found]:
-    """Every box of a picture with its better reading."""
+    """Every box of a picture with its better reading, each sign's cases apart where the reader can."""
+    read_crop = getattr(reader, "read_cases_apart", reader.read)
     height, width = picture.shape[:2]
     found = []
     for d in detector.detect(picture, _MIN_SCORE):
         box = Box(d.x1, d.y1, d.x2, d.y2)
         padded = clip_box(pad_box(box, _PADDING), width, height)
         crop = np.ascontiguousarray(picture[int(padded.y1) : int(padded.y2) + 1, int(padded.x1) : int(padded.x2) + 1])
-        read = _better(reader, crop)
+        read = _better(read_crop, crop)
         found.append(Found(box, read.text, read.confidence, len(read.text) in _LENGTHS))
     return found
 
 
-def _better(reader: PlateReader, crop: NDArray[Any]) -> PlateRead:
+def _better(read_crop: Callable[[NDArray[Any]], PlateRead], crop: NDArray[Any]) -> PlateRead:
     top, bottom = (round(share * crop.shape[0]) for share in _BAND)
-    readings = [reader.read(crop), reader.read(np.ascontiguousarray(crop[top : max(bottom, top + 1)]))]
+    readings = [read_crop(crop), read_crop(np.ascontiguousarray(crop[top : max(bottom, top + 1)]))]
     return max(readings, key=lambda r: r.confidence * (1.0 if len(r.text) in _LENGTHS else 0.5))
 
 

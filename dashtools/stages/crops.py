@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dashtools.geometry import Box, clip_box, pad_box
+from dashtools.geometry import Box, clip_box
+from dashtools.model import PlateRead
 from dashtools.ports import PlateReader
+from dashtools.stages.levelling import levelled, main_line, rise_of
 from dashtools.stages.quality import sharpness
-from dashtools.stages.vote import Ballot, vote
 
-PADDING = 0.03  # of the box on each side, as measured with this reader
+PADDING = 0.03  # of the box on each side: what is shown
+_INSIDE = -0.03  # trims a plate's ends: detectors box them wide, and a European band's edge reads as a letter
 _BAND = (0.20, 0.90)  # of the height: leaves out a state's name above and frame text below
+_STRETCH = 1.3  # parts thin signs that stand close: the reader sees 8 columns at a time
 _USUAL_LENGTHS = range(4, 9)
-_WIDE_PADDING = 0.08  # leaves the reader some room beside the blue band of European plates
-_SURE = 0.9
-_PROMISING = 0.5
+_SURE = 0.95
+_PROMISING = 0.3
 _EDGE_PX = 3
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read of a plate, and from which part of its crop: "whole", "band", or "vote" of several."""
+    """What was read of a plate, and from which part of it: "whole", "band" or "line"."""
 
     text: str
     confidences: tuple[float, ...]
@@ -36,10 +40,11 @@ class Reading:
         return sum(self.confidences) / len(self.confidences) if self.confidences else 0.0
 
 
-def cut(picture: NDArray[Any], box: Box, padding: float = PADDING) -> NDArray[Any]:
-    """An own copy of the padded box, whole pixels, inside the picture."""
+def cut(picture: NDArray[Any], box: Box, pad_x: float = PADDING, pad_y: float = PADDING) -> NDArray[Any]:
+    """An own copy of the box grown by shares of its size (trimmed where negative), whole pixels, inside the picture."""
     height, width = picture.shape[:2]
-    inside = clip_box(pad_box(box, padding), width, height)
+    dx, dy = pad_x * box.width, pad_y * box.height
+    inside = clip_box(Box(box.x1 - dx, box.y1 - dy, box.x2 + dx, box.y2 + dy), width, height)
     x1, y1 = floor(inside.x1), floor(inside.y1)
     x2, y2 = max(ceil(inside.x2), x1 + 1), max(ceil(inside.y2), y1 + 1)
     return np.ascontiguousarray(picture[y1:y2, x1:x2])
@@ -48,21 +53,18 @@ def cut(picture: NDArray[Any], box: Box, padding: float = PADDING) -> NDArray[An
 def read_plate(reader: PlateReader, picture: NDArray[Any], box: Box) -> tuple[NDArray[Any], Reading]:
     """The crop of a box and what it says.
 
-    The whole crop and its middle band are read; the more confident answer counts, where a length that few plates
-    have halves the confidence. Where a promising plate gives two answers, a wider crop is read as well and all vote.
+    The plate as it is and its levelled middle band are read first. Where they agree surely, or where there is hardly
+    anything to read, that is the answer; else the levelled main line is read as well, stretched, with and without the
+    plate's ends. The most confident answer counts; a length that few plates have halves the confidence.
     """
     crop = cut(picture, box)
-    readings = _both(reader, crop)
+    views = _views(picture, box, crop)
+    readings = [_reading(reader.read(view), part) for part, view in (next(views), next(views))]
     best = max(readings, key=_worth)
-    if len({r.text for r in readings}) == 1 and _worth(best) >= _SURE or _worth(best) < _PROMISING:
-        return crop, best
-    readings += _both(reader, cut(picture, box, _WIDE_PADDING))
-    voted = vote([Ballot(r.text, r.confidences, _usualness(r.text)) for r in readings])
-    said = [r for r in readings if r.text == voted.text]
-    if said:
-        best = max(said, key=_worth)
-        return crop, best if best in readings[:2] else Reading(best.text, best.confidences, "vote")
-    return crop, Reading(voted.text, tuple(c.confidence for c in voted.characters), "vote")
+    is_agreed = readings[0].text == readings[1].text and _worth(best) >= _SURE
+    if not is_agreed and _worth(best) >= _PROMISING:
+        readings += [_reading(reader.read(view), part) for part, view in views]
+    return crop, max(readings, key=_worth)
 
 
 def touches_edge(box: Box, width: int, height: int) -> bool:
@@ -75,20 +77,29 @@ def crop_sharpness(crop: NDArray[Any]) -> float:
     return sharpness(crop[:, :, 1])
 
 
-def _both(reader: PlateReader, crop: NDArray[Any]) -> list[Reading]:
-    """The readings of a whole crop and of its middle band."""
-    height = crop.shape[0]
-    top, bottom = round(_BAND[0] * height), round(_BAND[1] * height)
-    whole, band = reader.read(crop), reader.read(np.ascontiguousarray(crop[top : max(bottom, top + 1)]))
-    return [
-        Reading(whole.text, whole.character_confidences, "whole"),
-        Reading(band.text, band.character_confidences, "band"),
-    ]
+def _views(picture: NDArray[Any], box: Box, crop: NDArray[Any]) -> Iterator[tuple[str, NDArray[Any]]]:
+    """What the reader is shown of a plate, part by part; later ones are only made when they are asked for."""
+    yield "whole", cut(picture, box, _INSIDE, 0.0)
+    level, inside = levelled(picture, box, rise_of(crop))
+    trimmed = cut(level, inside, _INSIDE)
+    yield "band", _band(trimmed)
+    yield "line", _stretched(main_line(trimmed))
+    yield "line", _stretched(main_line(cut(level, inside)))
 
 
-def _usualness(text: str) -> float:
-    return 1.0 if len(text) in _USUAL_LENGTHS else 0.5
+def _band(crop: NDArray[Any]) -> NDArray[Any]:
+    top, bottom = (round(share * crop.shape[0]) for share in _BAND)
+    return np.ascontiguousarray(crop[top : max(bottom, top + 1)])
+
+
+def _stretched(crop: NDArray[Any]) -> NDArray[Any]:
+    size = (max(4, round(_STRETCH * crop.shape[1])), crop.shape[0])
+    return cv2.resize(crop, size, interpolation=cv2.INTER_CUBIC)
+
+
+def _reading(read: PlateRead, part: str) -> Reading:
+    return Reading(read.text, read.character_confidences, part)
 
 
 def _worth(reading: Reading) -> float:
-    return reading.confidence * _usualness(reading.text)
+    return reading.confidence * (1.0 if len(reading.text) in _USUAL_LENGTHS else 0.5)

@@ -15,6 +15,7 @@ from dashtools.geometry import Box, iou
 from dashtools.model import Detection, Json
 from dashtools.ports import Detector, Frame, PlateReader
 from dashtools.stages import crops
+from dashtools.stages.mirror import Orientation, turned_box, turned_round
 from dashtools.stages.thumbs import encode_jpeg
 from dashtools.stages.tracklets import Linker, Sight, SightKey, Tracklet
 
@@ -22,6 +23,7 @@ CANDIDATE_SCORE = 0.05  # most plates that score below the usual threshold score
 READABLE_WIDTH_PX = 36  # five pixels a sign: below that the reader's answers are noise
 _ASPECT = (1.1, 9.0)  # two-line plates to stretched ones
 _EMPTY_SCORE = 0.1
+_TELLING_WIDTH_PX = 60  # narrower crops read badly either way round
 _EXAMINE_EVERY = 5
 _STILL_QUALITY = 90
 _GROWTH = 1.15
@@ -54,6 +56,10 @@ class Examiner:
     crops_per_track: int
     reuse: bool = False
     """The proposals are this detector's own: they stand for another detection."""
+    orientation: Orientation | None = None
+    """Asked which way round the clip is while it is open; None where that is known."""
+    is_mirrored: bool = False
+    """Crops are turned round before they are read and shown."""
     found: Examined = field(default_factory=Examined)
 
     def look(self, frame: Frame, entry: Json) -> None:
@@ -97,12 +103,19 @@ class Examiner:
 
     def _read(self, tracklet: Tracklet, picture: NDArray[Any]) -> None:
         sight, before = tracklet.last, monotonic()
-        crop, reading = crops.read_plate(self.reader, picture, sight.box)
+        crop, reading = self._read_way(picture, sight.box, self.is_mirrored)
+        if self.orientation is not None and self.orientation.is_open and sight.box.width >= _TELLING_WIDTH_PX:
+            self.orientation.hear(reading, self._read_way(picture, sight.box, not self.is_mirrored)[1])
         tracklet.set_last(replace(sight, reading=reading))
         self.found.reads += 1
         self.found.seconds["read"] += monotonic() - before
         if len(reading.text) >= _SHOWN_LENGTH and reading.confidence >= _SHOWN_CONFIDENCE:
             self._set_aside(tracklet, crop, picture)
+
+    def _read_way(self, picture: NDArray[Any], box: Box, is_mirrored: bool) -> tuple[NDArray[Any], crops.Reading]:
+        if not is_mirrored:
+            return crops.read_plate(self.reader, picture, box)
+        return crops.read_plate(self.reader, turned_round(picture), turned_box(box, picture.shape[1]))
 
     def _set_aside(self, tracklet: Tracklet, crop: NDArray[Any], picture: NDArray[Any]) -> None:
         """Keeps the crop and its frame while the crop is the best of its tracklet and text."""
@@ -126,7 +139,7 @@ def merit(sight: Sight) -> float:
     """How good a crop is to show: confident, large, whole, and read by itself."""
     if sight.reading is None:
         return 0.0
-    return sight.reading.confidence**4 * sight.quality * (0.5 if sight.reading.band == "vote" else 1.0)
+    return sight.reading.confidence**4 * sight.quality
 
 
 def is_readable(box: Box) -> bool:

@@ -12,6 +12,7 @@ from dashtools.ports import Decoder, Detector, PlateReader, StageContext
 from dashtools.stages.canonical import compact, read_json, write_json
 from dashtools.stages.examine import Examined, Examiner, at_frames, chosen_frames
 from dashtools.stages.gps_align import Locator
+from dashtools.stages.mirror import Orientation
 from dashtools.stages.verdicts import Verdict, box_json, track_json, verdicts, votes_json
 
 
@@ -36,7 +37,7 @@ class HeavyStage:
         )
         outputs = _write_pictures(context, found, tracks)
         counts = _counts(found, tracks, scraps)
-        write_json(context.out / "detections.json", self._document(context.task, found, tracks, counts))
+        write_json(context.out / "detections.json", self._document(context.task, examiner, tracks, counts))
         seconds = {name: round(value, 3) for name, value in found.seconds.items()}
         seconds["total"] = round(time.monotonic() - started, 3)
         return StageResult(
@@ -47,6 +48,18 @@ class HeavyStage:
         )
 
     def _examine(self, context: StageContext, preproc: Json) -> Examiner:
+        """Looks through the clip, and from its start again once its plates say that it is mirrored."""
+        channel = read_json(context.one("ingest")).get("channel")
+        examiner = self._pass(context, preproc, None if channel == "front" else Orientation(), is_mirrored=False)
+        if examiner.orientation is not None and examiner.orientation.is_mirrored:
+            shutil.rmtree(context.out / "stills", ignore_errors=True)
+            examiner = self._pass(context, preproc, None, is_mirrored=True)
+        return examiner
+
+    def _pass(
+        self, context: StageContext, preproc: Json, orientation: Orientation | None, *, is_mirrored: bool
+    ) -> Examiner:
+        """One look through the clip; it ends early where the clip turns out to be mirrored."""
         settings = context.settings
         examiner = Examiner(
             self.detector,
@@ -55,6 +68,8 @@ class HeavyStage:
             min_score=float(settings["min_score"]),
             crops_per_track=int(settings["crops_per_track"]),
             reuse=preproc["proposer"]["digest"] == self.detector.digest,
+            orientation=orientation,
+            is_mirrored=is_mirrored,
         )
         wanted = {entry["frame_index"]: entry for entry in chosen_frames(preproc["kept"])}
         examiner.found.frames_skipped = len(preproc["kept"]) - len(wanted)
@@ -62,9 +77,11 @@ class HeavyStage:
         for done, (frame, entry) in enumerate(at_frames(frames, wanted), 1):
             examiner.look(frame, entry)
             context.progress(done / len(wanted), "heavy")
+            if orientation is not None and not orientation.is_open and orientation.is_mirrored:
+                break
         return examiner
 
-    def _document(self, task: Task, found: Examined, tracks: list[Verdict], counts: Json) -> Json:
+    def _document(self, task: Task, examiner: Examiner, tracks: list[Verdict], counts: Json) -> Json:
         return {
             "schema": "detections/1",
             "video_id": task.video_id,
@@ -73,8 +90,9 @@ class HeavyStage:
                 "detector": {"name": self.detector.name, "digest": self.detector.digest},
                 "reader": {"name": self.reader.name, "digest": self.reader.digest},
             },
-            "frames_examined": found.frames_examined,
-            "detections": found.detections,
+            "mirrored": examiner.is_mirrored,
+            "frames_examined": counts["frames_examined"],
+            "detections": counts["detections"],
             "tracks": [track_json(verdict) for verdict in tracks],
             "counts": counts,
         }
