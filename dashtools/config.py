@@ -31,6 +31,7 @@ from dashtools.config_keys import (
     problems,
 )
 from dashtools.errors import BadConfig
+from dashtools.geodesy import Circle
 from dashtools.model import Json
 
 __all__ = ["DEFAULT_PROCESSING", "Config", "Storage", "find_spool", "load", "shared_file", "state_dir_of"]
@@ -80,6 +81,16 @@ class Config:
     def storage(self, name: str) -> Storage:
         """The storage of that name; one that nobody configured has no root."""
         return self.storages.get(name, Storage(name, None))
+
+    def home_zones(self) -> tuple[Circle, ...]:
+        """Where nothing is to be stored; BadConfig when a zone has no place."""
+        found = []
+        for name, zone in sorted(self.global_settings["privacy"]["home_zones"].items()):
+            missing = [key for key in ("latitude", "longitude", "radius_m") if key not in zone]
+            if missing:
+                raise BadConfig(f"global.privacy.home_zones.{name}: needs {' and '.join(missing)}")
+            found.append(Circle(zone["latitude"], zone["longitude"], zone["radius_m"]))
+        return tuple(found)
 
     def storage_for(self, kind: str) -> Storage:
         """The storage that outputs of a kind (preproc, archive, ...) go to."""
@@ -135,7 +146,9 @@ def load(
         (f"file {host_file}", named),
     ]
     overrides = [*_environment(environ), *_flags(flags or {})]
-    return _resolve(spool, state_dir, own_file, layers, overrides, environ)
+    config = _resolve(spool, state_dir, own_file, layers, overrides, environ)
+    config.home_zones()  # a zone that cannot be kept must stop everything that would store something in it
+    return config
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 EARTH_RADIUS_M = 6_371_008.8  # mean radius R1 (Moritz 1980, Geodetic Reference System)
 
@@ -17,6 +18,23 @@ def distance_m(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
     dp, dl = p2 - p1, math.radians(lon2 - lon1)
     a = math.sin(dp / 2) ** 2 + math.cos(p1) * math.cos(p2) * math.sin(dl / 2) ** 2
     return 2 * EARTH_RADIUS_M * math.asin(min(1.0, math.sqrt(a)))
+
+
+@dataclass(frozen=True)
+class Circle:
+    """A place and all that is near it."""
+
+    latitude: float
+    longitude: float
+    radius_m: float
+
+    def holds(self, lat: float, lon: float) -> bool:
+        """Does a position lie in it?
+
+        >>> Circle(52.0, 20.0, 200.0).holds(52.001, 20.0), Circle(52.0, 20.0, 200.0).holds(52.002, 20.0)
+        (True, False)
+        """
+        return distance_m(self.latitude, self.longitude, lat, lon) <= self.radius_m
 
 
 def interpolate_longitude(lon1: float, lon2: float, share: float) -> float:

@@ -205,9 +205,19 @@ class Track:
     version: str = "1"
     note: str | None = None
     uncertainty_ms: int | None = None
+    withheld: tuple[tuple[int, int | None], ...] = ()
+    """Spans of video time in which the camera was, or may have been, where nothing is to be stored; None: the end."""
+
+    def is_withheld(self, pts_ms: int) -> bool:
+        """Does this moment of the clip lie in such a span?
+
+        >>> Track("x", withheld=((0, 1000), (5000, None))).is_withheld(7000)
+        True
+        """
+        return any(first <= pts_ms and (last is None or pts_ms <= last) for first, last in self.withheld)
 
     def to_json(self) -> Json:
-        return {
+        out: Json = {
             "schema": "track/1",
             "reader": self.reader,
             "version": self.version,
@@ -215,6 +225,7 @@ class Track:
             "uncertainty_ms": self.uncertainty_ms,
             "fixes": [fix.to_json() for fix in self.fixes],
         }
+        return {**out, "withheld": [list(span) for span in self.withheld]} if self.withheld else out
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> Track:
@@ -224,6 +235,7 @@ class Track:
             note=value.get("note"),
             uncertainty_ms=value.get("uncertainty_ms"),
             fixes=tuple(Fix(**fix) for fix in value.get("fixes", ())),
+            withheld=tuple((span[0], span[1]) for span in value.get("withheld", ())),
         )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dashtools.attempt import Builder
 from dashtools.config import Config
+from dashtools.geodesy import Circle
 from dashtools.ports import Stage
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ def stage_tools(config: Config) -> dict[str, Builder]:
     """A builder for each task type; building raises BackendUnavailable when a model or library is missing."""
     shared = functools.cache(lambda: _seeing(config))
     return {
-        "INGEST_VIDEO": _ingest,
+        "INGEST_VIDEO": lambda: _ingest(config.home_zones()),
         "PREPROCESS_VIDEO": lambda: _preproc(shared()),
         "HEAVY_PROCESS_VIDEO": lambda: _heavy(shared()),
         "ARCHIVE_VIDEO": _archive,
@@ -25,13 +27,14 @@ def stage_tools(config: Config) -> dict[str, Builder]:
     }
 
 
-def _ingest() -> Stage:
+def _ingest(zones: Sequence[Circle]) -> Stage:
     from dashtools.backends.decode import PyavDecoder
     from dashtools.backends.gps import readers
     from dashtools.backends.mp4 import check_container
+    from dashtools.stages.home import AwayFromHome
     from dashtools.stages.ingest import IngestStage
 
-    return IngestStage(PyavDecoder(), readers(), check_container)
+    return IngestStage(PyavDecoder(), [AwayFromHome(reader, zones) for reader in readers()], check_container)
 
 
 def _seeing(config: Config) -> Tools:

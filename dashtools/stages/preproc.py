@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from dashtools.model import OUT, ChildTask, FileRef, Json, Output, StageResult, Task
+from dashtools.model import OUT, ChildTask, FileRef, Json, Output, StageResult, Task, Track
 from dashtools.ports import Damage, Decoder, Detector, StageContext
 from dashtools.stages.canonical import compact, read_json, write_json
 from dashtools.stages.selection import Choice, Rules, Selection
@@ -30,7 +30,7 @@ class PreprocStage:
         started, settings = time.monotonic(), context.settings
         clip, ingest = context.one("video"), read_json(context.one("ingest"))
         damage, thumbs = Damage(), Thumbs(int(settings["thumbnail_width"]))
-        selection = Selection(_rules(settings, ingest))
+        selection = Selection(_rules(settings, ingest, _track(context)))
         duration_ms = 1000 * (ingest.get("container", {}).get("duration_s") or 0)
         kept: list[Json] = []
         proposer_s = 0.0
@@ -83,13 +83,18 @@ class PreprocStage:
         }
 
 
-def _rules(settings: Mapping[str, Any], ingest: Json) -> Rules:
+def _track(context: StageContext) -> Track:
+    return Track.from_json(read_json(context.one("track"))) if context.paths.get("track") else Track("none")
+
+
+def _rules(settings: Mapping[str, Any], ingest: Json, track: Track) -> Rules:
     return Rules(
         sample_fps=float(settings["sample_fps"]),
         motion_threshold=float(settings["motion_threshold"]),
         audit_share=float(settings["audit_share"]),
         audit_seed=str(ingest["sha256"]),
         detail_width_px=int(str(settings["frame_extraction_resolution"]).split("x")[0]),
+        is_withheld=track.is_withheld,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,6 +28,8 @@ class Rules:
     audit_share: float = 0.0
     audit_seed: str = ""
     detail_width_px: int = _DETAIL_WIDTH_PX
+    is_withheld: Callable[[int], bool] = lambda pts_ms: False
+    """Moments of which no picture may go on, not by lot either."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,9 @@ class Selection:
         """The kept frames."""
         for frame in frames:
             self.frames_total += 1
+            if self.rules.is_withheld(frame.pts_ms):
+                self.ledger.drop(frame.index, "home_zone")
+                continue
             if not self._is_due(frame.pts_ms):
                 yield from self._dropped(self._measure(frame) if self._is_audited(frame.index) else frame, "sampling")
                 continue
