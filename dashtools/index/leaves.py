@@ -17,6 +17,7 @@ from dashtools.spool.queue import Spool
 from dashtools.times import utc_now
 
 RACY_NS = 2_000_000_000
+BELOW = "path > ? || '/' AND path < ? || '0'"  # the character after the slash
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,13 @@ def pending_leaves(spool: Spool) -> Iterator[str]:
 
 def known(connection: sqlite3.Connection, top: str) -> dict[str, int]:
     """The remembered mtime of each leaf below `pending` or `complete`."""
-    rows = connection.execute("SELECT path, mtime_ns FROM leaves WHERE path BETWEEN ? || '/' AND ? || '0'", (top, top))
+    rows = connection.execute(f"SELECT path, mtime_ns FROM leaves WHERE {BELOW}", (top, top))
     return dict(rows)
+
+
+def present(connection: sqlite3.Connection, path: str) -> set[str]:
+    """The paths of the tasks that the index has of a leaf."""
+    return {row[0] for row in connection.execute(f"SELECT path FROM tasks WHERE {BELOW}", (path, path))}
 
 
 def remember(connection: sqlite3.Connection, leaf: Leaf) -> None:

@@ -21,7 +21,7 @@ from dashtools.times import to_text, utc_now
 def refresh_liveness(connection: sqlite3.Connection, spool: Spool, pending: Sequence[Leaf]) -> None:
     """Applies changed pending folders, then reads workers and devices."""
     for leaf in pending:
-        connection.execute("DELETE FROM tasks WHERE leaf = ?", (leaf.path,))
+        connection.execute(f"DELETE FROM tasks WHERE {leaves.BELOW}", (leaf.path, leaf.path))
         records.add_pending(connection, leaf.contents.entries())
         leaves.remember(connection, leaf)
     connection.execute(

@@ -29,7 +29,8 @@ from dashtools.model import TASK_TYPES
 T = TypeVar("T")
 
 CROP_OF_SIGHTING = """coalesce(
-    (SELECT a.artifact_id FROM artifacts a WHERE a.path = s.crop_path),
+    (SELECT a.artifact_id FROM artifacts a WHERE a.video_id = s.video_id AND a.type = 'plate_crop'
+     AND a.path = s.crop_path),
     (SELECT a.artifact_id FROM artifacts a WHERE a.video_id = s.video_id AND a.type = 'plate_crop'
      AND (instr(a.path, '/' || s.sighting_id || '.') OR instr(a.path, '/' || s.sighting_id || '_')) LIMIT 1))"""
 CARD = f"""SELECT s.sighting_id, s.video_id, s.clip, s.plate, s.confidence, s.read_count, s.first_pts_ms,

@@ -17,19 +17,17 @@ from dashtools.spool import layout
 from dashtools.spool.layout import Entry
 
 TASK_COLUMNS = (
-    "path", "leaf", "record", "task_id", "task_type", "video_id", "clip", "state", "condition", "is_shown", "priority",
+    "path", "record", "task_id", "task_type", "video_id", "clip", "state", "condition", "is_shown", "priority",
     "attempt", "failures", "created_at", "completed_at", "requirement", "parent_id", "parent_generation", "generation",
     "seconds", "error_class", "error_message",
 )  # fmt: skip
 PENDING_COLUMNS = (
-    "path", "leaf", "task_id", "task_type", "state", "condition", "priority", "attempt", "failures", "created_at",
+    "path", "task_id", "task_type", "state", "condition", "priority", "attempt", "failures", "created_at",
     "not_before", "worker", "requirement",
 )  # fmt: skip
 ARTIFACT_COLUMNS = (
     "artifact_id", "video_id", "task_id", "task_type", "type", "storage", "path", "sha256", "size_bytes", "record",
 )  # fmt: skip
-PLAIN = frozenset({int, float, str, bool, type(None)})
-"""What SQLite takes as it is; anything else is kept as JSON text."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +93,8 @@ def _task_row(entry: Entry, value: Json, record: int, is_shown: bool) -> tuple[A
     metadata, params, error = (_object(value.get(name)) for name in ("metadata", "params", "error"))
     parent_generation = params.get("parent_generation")
     history = value.get("history") or ()
-    row = (
+    return (
         entry.path,
-        entry.path.rpartition("/")[0],
         record,
         entry.task_id,
         entry.task_type,
@@ -119,7 +116,6 @@ def _task_row(entry: Entry, value: Json, record: int, is_shown: bool) -> tuple[A
         _text(error.get("class")),
         _text(error.get("message")),
     )
-    return row if PLAIN.issuperset(map(type, row)) else tuple(map(cell, row))
 
 
 def _object(value: Any) -> Json:
@@ -160,7 +156,7 @@ def _files(value: Json, task_type: str) -> Iterator[Json]:
 
 def _artifact(ref: Json, of_task: tuple[str, str, str], record: int) -> tuple[Any, ...]:
     storage, path = str(ref["device"]), str(ref["path"])
-    row = (
+    return (
         artifact_id(storage, path),
         *of_task,
         str(ref["type"]),
@@ -170,7 +166,6 @@ def _artifact(ref: Json, of_task: tuple[str, str, str], record: int) -> tuple[An
         ref.get("size_bytes"),
         record,
     )
-    return row if PLAIN.issuperset(map(type, row)) else tuple(map(cell, row))
 
 
 def cell(value: Any) -> Any:
@@ -192,7 +187,6 @@ def add_pending(connection: sqlite3.Connection, entries: Iterable[Entry]) -> Non
 def _pending_row(entry: Entry) -> tuple[Any, ...]:
     return (
         entry.path,
-        entry.path.rpartition("/")[0],
         entry.task_id,
         entry.task_type,
         "pending",

@@ -102,8 +102,7 @@ class Batch:
         """Reads what is new in a leaf; applies the batch whenever it is large enough."""
         self._report.leaves_read += 1
         entries = {entry.path: entry for entry in leaf.contents.entries()}
-        rows = self._connection.execute("SELECT path FROM tasks WHERE leaf = ?", (leaf.path,))
-        present = {row[0] for row in rows}
+        present = leaves.present(self._connection, leaf.path)
         self._gone += sorted(present - entries.keys())
         self._leaves[leaf.path] = replace(leaf, mtime_ns=0)
         is_whole, new = True, [entries[path] for path in sorted(entries.keys() - present)]

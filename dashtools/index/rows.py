@@ -3,38 +3,40 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
 import orjson
 
-from dashtools.index.records import INSERT_ARTIFACT, INSERT_TASK, PLAIN, Final, cell, insertion
+from dashtools.index.records import INSERT_ARTIFACT, INSERT_TASK, Final, cell, insertion
 from dashtools.index.store import given_columns
 from dashtools.model import Json
 
 MOST_WAITING = 20_000
+UNKEPT = (OverflowError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+"""How SQLite says that it cannot keep a value: a number of more than 64 bits, an object, an array."""
 
 
 def parse(content: bytes) -> list[Json]:
-    """The rows of a file; lines that are no JSON objects are passed over.
+    r"""The rows of a file; lines that are no JSON objects are passed over.
 
-    >>> parse(b'{"a":1}\\n[2]\\n{torn')
+    >>> parse(b'{"a":1}\n[2]\n{torn')
     [{'a': 1}]
     """
+    lines = content.splitlines()
     try:
-        values = orjson.loads(b"[%b]" % content.strip().replace(b"\n", b","))  # one call for all lines
-    except orjson.JSONDecodeError:
-        values = list(_line_by_line(content))
+        values = [orjson.loads(line) for line in lines]
+    except orjson.JSONDecodeError:  # a stranger wrote here; what can be read still counts
+        values = [value for line in lines if (value := _read(line)) is not None]
     return [value for value in values if type(value) is dict]
 
 
-def _line_by_line(content: bytes) -> Iterable[Any]:
-    for line in content.splitlines():
-        try:
-            yield orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue  # a stranger wrote here; what can be read still counts
+def _read(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def videos_of(rows: Iterable[Json]) -> set[str]:
@@ -43,11 +45,11 @@ def videos_of(rows: Iterable[Json]) -> set[str]:
 
 
 class _Shape:
-    """Rows of one table that have the same columns."""
+    """Rows of one table that have the same columns; `pick` gives a row's values, KeyError for another shape's."""
 
-    def __init__(self, table: str, names: tuple[str, ...]) -> None:
+    def __init__(self, table: str, columns: Iterable[str]) -> None:
         allowed = given_columns()[table]
-        kept = [name for name in names if name in allowed]
+        kept = [name for name in columns if name in allowed]
         self.sql = insertion(table, [*kept, "record"])
         self.pick: Callable[[Json], tuple[Any, ...]] = (
             itemgetter(*kept, "record") if kept else lambda row: (row["record"],)
@@ -60,7 +62,9 @@ class Loader:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._shapes: dict[tuple[str, ...], _Shape | None] = {}
+        self._usual: dict[tuple[str, int], _Shape] = {}
+        """The first shape seen of a table and a number of columns: nearly every row is of one of these."""
+        self._shapes: dict[tuple[str, frozenset[str]], _Shape] = {}
         self._tasks: list[tuple[Any, ...]] = []
         self._artifacts: list[tuple[Any, ...]] = []
         self._waiting = 0
@@ -69,30 +73,32 @@ class Loader:
         """Takes the row of a final record."""
         self._tasks.append(final.task)
 
-    def add_content(self, final: Final, rows: Iterable[Json]) -> None:
+    def add_content(self, final: Final, rows: Sequence[Json]) -> None:
         """Takes a record's artifacts and its stage's rows; the rows are changed."""
         self._artifacts += final.artifacts
-        record = final.record
+        usual, record = self._usual, final.record
         for row in rows:
-            key = tuple(row)
-            table = row.get("table")
-            shape = self._shapes.get((table, *key)) if type(table) is str else None
-            if shape is None:
-                shape = self._new_shape(table, key)
-                if shape is None:
-                    continue  # a newer host's table: its rows come with its index
-            row["record"] = record
-            values = shape.pick(row)
-            shape.rows.append(values if PLAIN.issuperset(map(type, values)) else tuple(map(cell, values)))
-            self._waiting += 1
-        if self._waiting + len(self._artifacts) >= MOST_WAITING:
+            try:
+                shape = usual[row["table"], len(row)]
+                row["record"] = record
+                shape.rows.append(shape.pick(row))
+            except (KeyError, TypeError):
+                self._add_unusual(row, record)
+        self._waiting += len(rows) + len(final.artifacts)
+        if self._waiting >= MOST_WAITING:
             self.flush()
 
-    def _new_shape(self, table: Any, key: tuple[str, ...]) -> _Shape | None:
-        if type(table) is not str or table not in given_columns():
-            return None
-        shape = self._shapes[(table, *key)] = _Shape(table, key)
-        return shape
+    def _add_unusual(self, row: Json, record: int) -> None:
+        table = row.get("table")
+        if not isinstance(table, str) or table not in given_columns():
+            return  # a newer host's table: its rows come with its index
+        row.pop("record", None)
+        key = (table, frozenset(row))
+        if key not in self._shapes:
+            self._shapes[key] = _Shape(table, row)
+            self._usual.setdefault((table, len(row)), self._shapes[key])
+        shape = self._shapes[key]
+        shape.rows.append(shape.pick({**row, "record": record}))
 
     def flush(self) -> None:
         """Inserts what was taken."""
@@ -106,7 +112,7 @@ class Loader:
         before = self._connection.total_changes
         try:
             self._connection.executemany(sql, rows)
-        except OverflowError:  # a number of more than 64 bits: it and what follows goes in with a look at each cell
+        except UNKEPT:  # what follows goes in with a look at each cell; what went before is in
             done = self._connection.total_changes - before
             self._connection.executemany(sql, [tuple(map(cell, row)) for row in rows[done:]])
         rows.clear()

@@ -7,7 +7,6 @@ CREATE TABLE leaves (path TEXT PRIMARY KEY, mtime_ns INTEGER NOT NULL) WITHOUT R
 
 CREATE TABLE tasks (
     path TEXT PRIMARY KEY,
-    leaf TEXT NOT NULL,
     record INTEGER,
     task_id TEXT NOT NULL,
     task_type TEXT NOT NULL,
@@ -31,12 +30,10 @@ CREATE TABLE tasks (
     error_class TEXT,
     error_message TEXT
 );
-CREATE INDEX tasks_leaf ON tasks(leaf);
 CREATE INDEX tasks_task_id ON tasks(task_id);
 CREATE INDEX tasks_parent_id ON tasks(parent_id);
 CREATE INDEX tasks_video_id ON tasks(video_id);
 CREATE INDEX tasks_condition ON tasks(condition, task_type);
-CREATE INDEX tasks_completed_at ON tasks(completed_at);
 
 CREATE TABLE artifacts (
     artifact_id TEXT, video_id TEXT, task_id TEXT, task_type TEXT, type TEXT,
@@ -44,7 +41,6 @@ CREATE TABLE artifacts (
 );
 CREATE INDEX artifacts_artifact_id ON artifacts(artifact_id);
 CREATE INDEX artifacts_video_id ON artifacts(video_id, type);
-CREATE INDEX artifacts_path ON artifacts(path);
 CREATE INDEX artifacts_record ON artifacts(record);
 
 CREATE TABLE devices (name TEXT PRIMARY KEY, kind TEXT NOT NULL, content TEXT NOT NULL);
@@ -104,8 +100,7 @@ CREATE TABLE reads (
     track_id TEXT, sighting_id TEXT, frame_index INTEGER, pts_ms INTEGER,
     x1 REAL, y1 REAL, x2 REAL, y2 REAL, score REAL, text TEXT, confidence REAL, record INTEGER
 );
-CREATE INDEX reads_sighting_id ON reads(sighting_id, pts_ms);
-CREATE INDEX reads_track_id ON reads(track_id);
+CREATE INDEX reads_track_id ON reads(track_id, pts_ms);
 CREATE INDEX reads_record ON reads(record);
 
 CREATE TABLE crops (sighting_id TEXT, path TEXT, record INTEGER);
