@@ -111,9 +111,11 @@ def _leftovers(spool: Spool, records: Mapping[str, Task], found: Audit) -> None:
     kept = set(spool.files.names("workers"))  # removed long ago, but SMB shows it until its last handle is closed
     found.faults += [f"workers/{name} was left" for name in workers if name not in kept]
     found.faults += [f"tmp/{name} was left" for name in spool.files.names("tmp") if name.startswith("once~")]
-    rows = sum(1 for _ in spool.root.glob(f"complete/{TYPE}/*/*/*/*/*.rows.jsonl"))
-    if rows != len(records):
-        found.faults.append(f"{rows} row files for {len(records)} records")
+    without = [entry.path for entry in spool.completed(TYPE) if spool.rows(entry) is None]
+    found.faults += [f"{path} has no rows" for path in without]
+    stale = sum(1 for _ in spool.root.glob(f"complete/{TYPE}/*/*/*/*/*.rows.jsonl")) - len(records)
+    if stale > 0:
+        found.faults.append(f"{stale} files of rows without their record")
     for task in records.values():
         for ref in task.outputs:
             if not (spool.root.parent / ref.path).is_file():

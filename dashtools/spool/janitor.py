@@ -14,6 +14,7 @@ from dashtools.model import Task, with_changes
 from dashtools.spool import layout, ledger, scan, share
 from dashtools.spool import task as tasks
 from dashtools.spool.layout import Entry
+from dashtools.spool.leaf import BACK
 from dashtools.spool.observer import Observer
 from dashtools.spool.queue import Claim, Spool
 from dashtools.times import to_text, utc_now
@@ -131,8 +132,9 @@ class Janitor:
             key, attempt = layout.parse_staging(name) or ("", 0)
             if not key:
                 continue
-            folder, complete, latest = f"staging/{name}", *self._record(key, attempt)
+            folder = f"staging/{name}"
             try:
+                complete, latest = self._record(key, attempt)
                 if complete is not None:
                     self._spool.activate(folder, complete)
                     done.activated.append(complete)
@@ -145,28 +147,24 @@ class Janitor:
     def _record(self, key: str, attempt: int) -> tuple[str | None, int]:
         """The record of an attempt, and the latest attempt of its key that has one."""
         found, latest = None, -1
-        for task_type in self._files.names("complete"):
-            folder = layout.complete_folder(task_type, key)
-            for name in self._files.names(folder):
-                entry = layout.parse(f"{folder}/{name}") if name.startswith(key) else None
-                if entry is not None and entry.key == key:
-                    latest = max(latest, entry.attempt)
-                    found = entry.path if entry.attempt == attempt else found
+        for entry in scan.records_of(self._files, key):
+            latest = max(latest, entry.attempt)
+            found = entry.path if entry.attempt == attempt else found
         return found, latest
 
     def _finish_publishes(self, dead: dict[str, str], done: Tidied) -> None:
         """Tasks whose publisher died between making the marker and the rename; losers and torn files go."""
         for name in sorted(self._files.names("tmp")):
             kind, _, rest = name.partition("~")
-            if kind not in (ledger.ROOT, ledger.BACK) or rest.endswith("~link"):
+            if kind not in (ledger.ROOT, BACK) or rest.endswith("~link"):
                 continue
-            key, _, worker = rest.partition("~")
+            what, _, worker = rest.partition("~")
             if worker != self._spool.me.worker and (worker in dead or self._observer.is_dead(worker, name)):
-                self._finish_publish(kind, f"tmp/{name}", key, done)
+                self._finish_publish(kind, f"tmp/{name}", what, done)
 
-    def _finish_publish(self, kind: str, scratch: str, key: str, done: Tidied) -> None:
+    def _finish_publish(self, kind: str, scratch: str, what: str, done: Tidied) -> None:
         try:
-            marker, target = ledger.place_of(kind, self._files.read(scratch), key)
+            marker, target = ledger.place_of(kind, self._files.read(scratch), what)
             if ledger.finish(self._files, scratch, marker, target) is not None:
                 done.published.append(target)
         except FileNotFoundError:
@@ -189,7 +187,7 @@ class Janitor:
         names = self._files.names("tmp")
         limit = self._spool.now().timestamp() - ABANDONED_S if names else 0.0
         for name in names:
-            is_publish = name.startswith((f"{ledger.ROOT}~", f"{ledger.BACK}~")) and not name.endswith("~link")
+            is_publish = name.startswith((f"{ledger.ROOT}~", f"{BACK}~")) and not name.endswith("~link")
             try:
                 if not is_publish and self._files.mtime_ns(f"tmp/{name}") / 1e9 < limit:
                     self._files.remove(f"tmp/{name}")
@@ -207,7 +205,7 @@ class Janitor:
         for entry in waiting:
             if entry.not_before is None or entry.not_before > now:
                 continue
-            folder = layout.pending_folder(entry.task_type, entry.requirement, entry.priority, entry.key)
+            folder = self._spool.buckets.pending_folder(entry.task_type, entry.requirement, entry.priority, entry.key)
             target = f"{folder}/{layout.ready_name(entry.key, entry.attempt, entry.failures)}"
             try:
                 self._files.rename(entry.path, target)

@@ -4,10 +4,14 @@
     pending/<TYPE>/<req>/<P>/<minute>/<key>.aNN.fM.run~<worker>              claimed
     pending/<TYPE>/<req>/delayed/<notbefore>~<P>~<minute>~<key>.aNN.fM.json  waits
     complete/<TYPE>/YYYY/mm/dd/HH/<key>.aNN.json | .aNN.err.json | .aNN.rows.jsonl
+    complete/<TYPE>/YYYY/mm/dd/HH/pack~<hex>.jsonl.gz | <key>.aNN.moved      layout 2
     staging/<key>.aNN/   attempts/<key>.aNN.json   known/<hh>/<id>   workers/<worker>.json|.lock
 
 `key` is the creation time in UTC with microseconds, a dash, and the task id, so that names sort by age. aNN counts
-claims and fences; fM counts failures. A colon appears nowhere: SMB refuses it.
+claims and fences; fM counts failures. A colon appears nowhere: SMB refuses it. <minute> and HH are the beginning of the
+keys in them; where such a folder is full, a longer beginning names another beside it (20240115T1425, 20240115T14250).
+
+Layout 1 has no packs and no marks of what was moved. What it has is read as it is; packing a leaf makes it layout 2.
 """
 
 from __future__ import annotations
@@ -21,7 +25,8 @@ from typing import Any
 from dashtools.errors import BadInput
 from dashtools.times import UTC
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
+READABLE_LAYOUTS = (1, 2)
 TOP_FOLDERS = (
     "tmp",
     "known",
@@ -36,6 +41,7 @@ TOP_FOLDERS = (
 )
 TIME_FORMAT = "%Y%m%dT%H%M%S%f"
 TIME_LENGTH = 21  # 8 date + T + 6 time + 6 microseconds
+MINUTE_LENGTH, HOUR_LENGTH = 13, 2
 TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _NAME = re.compile(
     r"(?P<key>\d{8}T\d{12}-[A-Za-z0-9_-]{1,64})\.a(?P<attempt>\d+)"
@@ -95,7 +101,7 @@ def child_key(parent_key: str, child_id: str) -> str:
 
 def minute_of(key: str) -> str:
     """The bucket of a key: its time to the minute."""
-    return key[:13]
+    return key[:MINUTE_LENGTH]
 
 
 def requirement_of(required: Mapping[str, Any]) -> str:
@@ -141,11 +147,11 @@ def is_served(requirement: str, capabilities: Mapping[str, Any]) -> bool:
     return True
 
 
-def pending_folder(task_type: str, requirement: str, priority: int, key: str) -> str:
-    """Where a task lies while it is ready or claimed."""
+def pending_folder(task_type: str, requirement: str, priority: int, key: str, length: int = MINUTE_LENGTH) -> str:
+    """Where a task lies while it is ready or claimed; a greater `length` gives a finer folder."""
     if not 0 <= priority <= 9:
         raise BadInput(f"priority {priority} is outside 0..9")
-    return f"pending/{task_type}/{requirement}/{priority}/{minute_of(key)}"
+    return f"pending/{task_type}/{requirement}/{priority}/{key[:length]}"
 
 
 def ready_name(key: str, attempt: int, failures: int) -> str:
@@ -169,20 +175,38 @@ def delayed_path(entry: Entry, not_before: datetime, failures: int) -> str:
     return f"{folder}/{stamp}~{entry.priority}~{minute_of(entry.key)}~{name}"
 
 
-def complete_folder(task_type: str, key: str) -> str:
-    """The hour leaf of a completed task; the hour is the key's."""
-    return f"complete/{task_type}/{key[0:4]}/{key[4:6]}/{key[6:8]}/{key[9:11]}"
+def complete_day(task_type: str, key: str) -> str:
+    """The folder of the leaves of a key's day."""
+    return f"complete/{task_type}/{key[0:4]}/{key[4:6]}/{key[6:8]}"
+
+
+def complete_folder(task_type: str, key: str, length: int = HOUR_LENGTH) -> str:
+    """The leaf of a completed task, by the key's time; the hour's, or a finer one by a greater `length`."""
+    return f"{complete_day(task_type, key)}/{key[9 : 9 + length]}"
+
+
+def final_name(key: str, attempt: int, *, failed: bool) -> str:
+    """The final record's name: a pure function of key and attempt."""
+    return f"{key}.a{attempt:02d}{'.err.json' if failed else '.json'}"
 
 
 def complete_path(task_type: str, key: str, attempt: int, *, failed: bool) -> str:
-    """The final record's name: a pure function of key and attempt."""
-    tail = ".err.json" if failed else ".json"
-    return f"{complete_folder(task_type, key)}/{key}.a{attempt:02d}{tail}"
+    """The final record's path in the leaf of its hour."""
+    return f"{complete_folder(task_type, key)}/{final_name(key, attempt, failed=failed)}"
 
 
 def rows_path(task_type: str, key: str, attempt: int) -> str:
-    """The index rows beside a final record."""
+    """The index rows beside a final record in the leaf of its hour."""
     return f"{complete_folder(task_type, key)}/{key}.a{attempt:02d}.rows.jsonl"
+
+
+def rows_beside(record_path: str) -> str:
+    """The path of the index rows beside a final record.
+
+    >>> rows_beside("complete/T/2024/01/15/14/20240115T142500000000-x.a01.err.json")
+    'complete/T/2024/01/15/14/20240115T142500000000-x.a01.rows.jsonl'
+    """
+    return f"{record_path.removesuffix('.json').removesuffix('.err')}.rows.jsonl"
 
 
 def staging_folder(key: str, attempt: int) -> str:

@@ -6,6 +6,7 @@ once, one of them asleep for a year, can only add what is there already. A loose
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
@@ -14,6 +15,8 @@ from dashtools.spool import layout, packs
 from dashtools.spool.atomic import Files
 from dashtools.spool.packs import Pack, Packed
 
+BACK = "back"
+"""The kind of a file in tmp/ that takes a record's place: back~<key>.aNN=<leaf>~<worker>."""
 MARK = ".moved"
 ROWS = ".rows.jsonl"
 TRIES = 5
@@ -90,4 +93,35 @@ def is_record(name: str) -> bool:
 
 def rows_name(name: str) -> str:
     """The name of the rows beside a record."""
-    return f"{packs.stem(name)}{ROWS}"
+    return layout.rows_beside(name)
+
+
+def in_flight(files: Files, path: str, marks: Collection[str]) -> set[str]:
+    """Which of the marked records (`<key>.aNN`) are on their way: marked, and their file still in tmp/."""
+    found = set()
+    for name in files.names("tmp") if marks else ():
+        kind, _, rest = name.partition("~")
+        mark = rest.partition("=")[0]
+        if kind != BACK or mark not in marks:
+            continue
+        with contextlib.suppress(FileNotFoundError):  # it has just arrived
+            content = files.read(f"tmp/{name}")
+            if files.linked(f"{path}/{mark}{MARK}") == content:
+                found.add(mark)
+    return found
+
+
+class Shelf:
+    """Packed records one by one; it keeps the leaf that it opened last."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._last: Leaf | None = None
+
+    def find(self, path: str) -> Packed | None:
+        """The packed record of this path, whether it was moved or not."""
+        folder, _, name = path.rpartition("/")
+        listed = frozenset(filter(packs.is_pack, self._files.names(folder)))
+        if self._last is None or self._last.path != folder or set(self._last.packs) != listed:
+            self._last = look(self._files, folder)
+        return self._last.find(name)

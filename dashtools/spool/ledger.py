@@ -1,18 +1,25 @@
 """Publishes a task once for ever: whoever makes its marker may bring it into pending/, and anybody may finish that.
 
-The marker (`known/<hh>/<id>` for a root task, `<key>.aNN.moved` for a record taken out of a compacted leaf) is a link
-to the finished file `tmp/once~<key>~<worker>` (`tmp/back~…` for such a record). If its maker dies before the rename, a
-janitor finds the file and finishes; a loser's file is dropped. The contents differ, for each names its writer.
+The marker (`known/<hh>/<id>` for a root task, `<key>.aNN.moved` beside a record that goes back to pending/) is a link
+to the finished file `tmp/once~<key>~<worker>` (`tmp/back~<key>.aNN=<leaf>~<worker>` for such a record). If its maker
+dies before the rename, a janitor finds the file and finishes; a loser's file is dropped. The contents differ, for each
+names its writer.
 """
 
 from __future__ import annotations
 
-from dashtools.errors import TryLater
+import re
+import time
+
+from dashtools.errors import BadInput, TryLater
 from dashtools.spool import layout
 from dashtools.spool import task as tasks
 from dashtools.spool.atomic import Files
+from dashtools.spool.leaf import BACK, MARK, look
 
-ROOT, BACK = "once", "back"
+ROOT = "once"
+LISTING_LIFE_S = 5.0  # a marker that is listed stays; one that is not only costs a file written in vain
+_MOVING = re.compile(r"(?P<stem>(?P<key>\d{8}T\d{12}-[A-Za-z0-9_-]{1,64})\.a\d+)=(?P<leaf>[A-Za-z0-9_-]+)\Z")
 
 
 def known_bucket(task_id: str) -> str:
@@ -30,27 +37,37 @@ class Ledger:
 
     def __init__(self, files: Files, worker: str) -> None:
         self._files, self._worker = files, worker
+        self._listed: tuple[str, float, set[str]] = ("", 0.0, set())
         self._in_doubt: dict[str, tuple[str, str]] = {}
         """Marker -> (scratch, target) of publishes whose outcome an error of the share hid."""
 
     def is_known(self, marker: str) -> bool:
-        """Was the marker made? Looked up in a fresh listing."""
+        """Was the marker made? As a listing of the last seconds says."""
         folder, _, name = marker.rpartition("/")
-        return name in self._files.names(folder)
+        listed, at, names = self._listed
+        if folder != listed or (name not in names and time.monotonic() - at > LISTING_LIFE_S):
+            names = set(self._files.names(folder))
+            self._listed = (folder, time.monotonic(), names)
+        return name in names
 
-    def publish(self, kind: str, content: bytes, key: str, marker: str, target: str) -> str | None:
+    def publish(self, kind: str, content: bytes, what: str, marker: str, target: str) -> str | None:
         """The target's path for the one caller who made the marker; None for everyone else."""
-        if self.is_known(marker):
-            return self._settled(marker)
-        scratch = f"tmp/{kind}~{key}~{self._worker}"
+        if marker in self._in_doubt:
+            is_settled, made = self._settle(marker)
+            if is_settled:
+                return made
+        elif self.is_known(marker):
+            return None
+        scratch = f"tmp/{kind}~{what}~{self._worker}"
         self._in_doubt[marker] = (scratch, target)
         self._files.write(scratch, content)
         try:
-            is_mine = self._files.link(scratch, marker)
+            is_mine = self._files.link(scratch, marker) and not is_moved(self._files, kind, marker)
         except FileNotFoundError:  # a janitor took us for dead: it published the file for us, or dropped it
             if self._files.linked(marker) != content:
                 raise TryLater(f"{self._files.root / scratch} was taken by a janitor; publish it again") from None
-            return self._settled(marker)
+            return self._settle(marker)[1]
+        self._listed[2].add(marker.rpartition("/")[2])  # else the same content, published at once again, passes as ours
         if not is_mine:
             self._files.unlink(scratch)
             del self._in_doubt[marker]
@@ -60,18 +77,28 @@ class Ledger:
         del self._in_doubt[marker]
         return made
 
-    def _settled(self, marker: str) -> str | None:
-        """Finishes an own publish that stands but was cut short; None when there is none."""
-        if marker not in self._in_doubt:
-            return None
+    def _settle(self, marker: str) -> tuple[bool, str | None]:
+        """Finishes an own publish that was cut short: does it stand or fall now, and its target if it stands."""
         scratch, target = self._in_doubt[marker]
-        made = None
-        if scratch.rpartition("/")[2] in self._files.names("tmp"):
+        folder, _, name = marker.rpartition("/")
+        is_left, made = scratch.rpartition("/")[2] in self._files.names("tmp"), None
+        if is_left:
             made = finish(self._files, scratch, marker, target)
-        elif self.is_known(marker):
+        elif name in self._files.names(folder):
             made = target  # a janitor finished it for us
         del self._in_doubt[marker]
-        return made
+        return is_left or made is not None, made
+
+
+def is_moved(files: Files, kind: str, marker: str) -> bool:
+    """Does a pack say that this record was moved long ago? Then its old mark was cleared away, and ours counts not.
+
+    To be asked after the marker was made: whoever cleared the old one had published that pack before.
+    """
+    folder, _, name = marker.rpartition("/")
+    if kind != BACK:
+        return False
+    return any(name.removesuffix(MARK) in pack.moved for pack in look(files, folder).packs.values())
 
 
 def finish(files: Files, scratch: str, marker: str, target: str) -> str | None:
@@ -79,8 +106,9 @@ def finish(files: Files, scratch: str, marker: str, target: str) -> str | None:
 
     A marker that is not seen proves nothing, so the question is put to the file system by making it.
     """
+    kind = scratch.rpartition("/")[2].partition("~")[0]
     try:
-        is_winner = files.link(scratch, marker)
+        is_winner = files.link(scratch, marker) and not is_moved(files, kind, marker)
     except FileNotFoundError:
         return None
     if not is_winner:
@@ -99,13 +127,13 @@ def bring(files: Files, scratch: str, target: str) -> str:
     return target
 
 
-def place_of(kind: str, content: bytes, key: str) -> tuple[str, str]:
+def place_of(kind: str, content: bytes, what: str) -> tuple[str, str]:
     """Marker and target of a scratch file; BadInput when it is torn, which only a file without a marker can be."""
     task = tasks.from_bytes(content)
-    target = tasks.ready_path(task, key)
-    return (moved_path(task.task_type, key, task.attempt) if kind == BACK else known_path(task.task_id)), target
-
-
-def moved_path(task_type: str, key: str, attempt: int) -> str:
-    """The marker that takes a record out of a compacted leaf."""
-    return f"{layout.complete_folder(task_type, key)}/{key}.a{attempt:02d}.moved"
+    if kind == ROOT:
+        return known_path(task.task_id), tasks.ready_path(task, what)
+    match = _MOVING.match(what)
+    if match is None:
+        raise BadInput(f"{what} names no record")
+    folder = f"{layout.complete_day(task.task_type, match['key'])}/{match['leaf']}"
+    return f"{folder}/{match['stem']}{MARK}", tasks.ready_path(task, match["key"])

@@ -130,6 +130,7 @@ class Pack:
         if not is_ours:
             raise TaskSystemError(f"{where} is of {first['schema']!r}, this program knows {SCHEMA}; update it")
         self._members = opened.unused_data
+        self._last: tuple[int, list[Packed]] = (-1, [])
 
     def __iter__(self) -> Iterator[Packed]:
         """Every record, by name."""
@@ -144,6 +145,11 @@ class Pack:
         return self._member(place // MEMBER_RECORDS)[place % MEMBER_RECORDS]
 
     def _member(self, number: int) -> list[Packed]:
+        if self._last[0] != number:
+            self._last = (number, self._unpack(number))
+        return self._last[1]
+
+    def _unpack(self, number: int) -> list[Packed]:
         try:
             text = gzip.decompress(self._members[self._offsets[number] : self._offsets[number + 1]])
             values = [orjson.loads(line) for line in text.splitlines()]

@@ -1,4 +1,4 @@
-"""The queue: publish, claim, commit, activate, release, requeue. Every step is one rename.
+"""The queue: publish, claim, commit, activate, release, requeue. Every step hangs on one rename or one link.
 
 Order of a task's life and why it cannot be lost or doubled:
 * publish: written and synced in tmp/, then renamed into pending/: whole at once.
@@ -27,7 +27,9 @@ from dashtools.model import ChildTask, Json, Task, with_changes
 from dashtools.spool import layout, scan
 from dashtools.spool import task as tasks
 from dashtools.spool.atomic import Files
+from dashtools.spool.buckets import Buckets
 from dashtools.spool.layout import Entry
+from dashtools.spool.leaf import BACK, MARK, Shelf
 from dashtools.spool.ledger import ROOT, Ledger, known_path
 from dashtools.spool.staging import Staging
 from dashtools.spool.workers import Identity
@@ -52,7 +54,8 @@ class Spool:
 
     def __init__(self, root: Path, files: Files, uuid_text: str, me: Identity) -> None:
         self.root, self.files, self.uuid, self.me = root, files, uuid_text, me
-        self._ledger, self._staging = Ledger(files, me.worker), Staging(files)
+        self.buckets = Buckets(files)
+        self._ledger, self._staging, self._shelf = Ledger(files, me.worker), Staging(files, self.buckets), Shelf(files)
         self.unsure: Entry | None = None
         """A claim whose outcome an error of the share hid."""
 
@@ -101,11 +104,10 @@ class Spool:
         except orjson.JSONDecodeError as error:
             files.close()
             raise TaskSystemError(f"{root}/VERSION is damaged: {error}") from error
-        if version.get("layout") != layout.LAYOUT_VERSION:
+        if version.get("layout") not in layout.READABLE_LAYOUTS:
             files.close()
-            raise TaskSystemError(
-                f"{root} has layout {version.get('layout')}, this program knows {layout.LAYOUT_VERSION}"
-            )
+            known = " and ".join(map(str, layout.READABLE_LAYOUTS))
+            raise TaskSystemError(f"{root} has layout {version.get('layout')}, this program knows {known}; update it")
         return Spool(root, files, version["uuid"], Identity.mine(host_id))
 
     # -- looking -------------------------------------------------------------------------------------------------
@@ -131,9 +133,30 @@ class Spool:
         return None
 
     def load(self, entry: Entry) -> Task:
-        """The task in a file; FileNotFoundError when it moved on meanwhile."""
-        task = tasks.from_bytes(self.files.read(entry.path))
+        """The task in a file or a pack; FileNotFoundError when it moved on meanwhile."""
+        try:
+            task = tasks.from_bytes(self.files.read(entry.path))
+        except FileNotFoundError:
+            packed = None if entry.is_pending else self._shelf.find(entry.path)
+            if packed is None:
+                raise
+            task = packed.task
         return tasks.reopened(task) if entry.is_pending else task
+
+    def rows(self, entry: Entry) -> bytes | None:
+        """The index rows of a final record, from their file or a pack; None when it has none."""
+        try:
+            return self.files.read(layout.rows_beside(entry.path))
+        except FileNotFoundError:
+            packed = self._shelf.find(entry.path)
+            return None if packed is None else packed.rows_bytes()
+
+    def has(self, entry: Entry) -> bool:
+        """Is this task still where the entry says, as a file or in a pack?"""
+        folder, _, name = entry.path.rpartition("/")
+        if entry.is_pending:
+            return name in self.files.names(folder)
+        return any(found.path == entry.path for found in scan.records(self.files, folder))
 
     def now(self) -> datetime:
         """The file server's clock, so that hosts with wrong clocks agree about `not before`."""
@@ -152,7 +175,7 @@ class Spool:
             history=(*task.history, {"event": "published", "at": to_text(created), "by": self.me.worker}),
         )
         key = layout.make_key(created, task.task_id)
-        target = self._ledger.publish(ROOT, tasks.to_bytes(task), key, marker, tasks.ready_path(task, key))
+        target = self._ledger.publish(ROOT, tasks.to_bytes(task), key, marker, self.buckets.ready_path(task, key))
         return None if target is None else self.root / target
 
     # -- claiming ------------------------------------------------------------------------------------------------
@@ -225,7 +248,7 @@ class Spool:
         """
         key, attempt = claim.entry.key, claim.entry.attempt
         folder = layout.staging_folder(key, attempt)
-        target = layout.complete_path(claim.entry.task_type, key, attempt, failed=final.error is not None)
+        target = self.buckets.complete_path(claim.entry.task_type, key, attempt, failed=final.error is not None)
         made = [tasks.child_task(claim.task, wish, index) for index, wish in enumerate(children)]
         try:
             names = self._staging.fill(folder, final, made, rows)
@@ -311,8 +334,9 @@ class Spool:
     def requeue(self, entry: Entry, *, priority: int | None = None) -> Path | None:
         """A completed task back in pending/ as a new attempt, its history kept; None when it moved meanwhile.
 
-        The record is moved as it is, in one rename: a second step, written onto a name that a janitor may have taken
-        over meanwhile, would make the task two. Whoever claims it moves the completion into its history.
+        Its record may be in a pack, or be packed this very moment by someone who sleeps. So nothing is moved: the task
+        that takes its place is written aside, a mark beside the record says that it does not count any more, and
+        whoever made the mark brings the task to pending/. The record's file goes last, and may stay.
         """
         try:
             task = self.load(entry)
@@ -323,20 +347,21 @@ class Spool:
             return None
         if task.state != "complete":
             raise TryLater(f"{self.root / entry.path} is being completed; try again when a janitor has finished it")
-        level = task.priority if priority is None else priority
-        folder = layout.pending_folder(entry.task_type, tasks.requirement(task), level, entry.key)
-        target = f"{folder}/{layout.ready_name(entry.key, entry.attempt, 0)}"
-        try:
-            self.files.rename(entry.path, target)
-        except FileNotFoundError:
+        folder, _, leaf = entry.path.rpartition("/")[0].rpartition("/")
+        stem = f"{entry.key}.a{entry.attempt:02d}"
+        again = tasks.brought_back(task, entry.attempt, priority, by=self.me.worker)
+        target = self.buckets.ready_path(again, entry.key)
+        mark = f"{folder}/{leaf}/{stem}{MARK}"
+        made = self._ledger.publish(BACK, tasks.to_bytes(again), f"{stem}={leaf}", mark, target)
+        if made is None:
             return None
-        self.files.sync_folder(folder)
-        self.files.unlink(layout.rows_path(entry.task_type, entry.key, entry.attempt))
-        return self.root / target
+        self.files.unlink(entry.path)
+        self.files.unlink(layout.rows_beside(entry.path))
+        return self.root / made
 
     def reprioritize(self, entry: Entry, priority: int) -> Path | None:
         """A ready task moved to another priority folder; None when it moved meanwhile."""
-        folder = layout.pending_folder(entry.task_type, entry.requirement, priority, entry.key)
+        folder = self.buckets.pending_folder(entry.task_type, entry.requirement, priority, entry.key)
         target = f"{folder}/{layout.ready_name(entry.key, entry.attempt, entry.failures)}"
         try:
             self.files.rename(entry.path, target)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dashtools.spool import layout
+from dashtools.spool import layout, packs
+from dashtools.spool import leaf as contents
 from dashtools.spool.atomic import Files
 from dashtools.spool.layout import Entry
 
@@ -30,12 +31,12 @@ def pending(files: Files, task_type: str | None = None) -> Iterator[Entry]:
 
 
 def leaves(files: Files, task_type: str | None = None) -> Iterator[str]:
-    """The hour folders of complete/, oldest first within a type."""
+    """The leaves of complete/, oldest first within a type."""
     for kind in sorted(files.names("complete")):
         if task_type is not None and kind != task_type:
             continue
         tops = [f"complete/{kind}"]
-        for _ in range(4):  # year, month, day, hour
+        for _ in range(4):  # year, month, day, leaf
             tops = [f"{top}/{name}" for top in tops for name in sorted(files.names(top))]
         yield from tops
 
@@ -43,7 +44,29 @@ def leaves(files: Files, task_type: str | None = None) -> Iterator[str]:
 def completed(files: Files, task_type: str | None = None) -> Iterator[Entry]:
     """Every final record, with or without the error flag, oldest first within a type."""
     for leaf in leaves(files, task_type):
-        yield from _entries(files, leaf)
+        yield from records(files, leaf)
+
+
+def records(files: Files, leaf: str) -> Iterator[Entry]:
+    """The final records of a leaf, loose or packed, by name."""
+    names = files.names(leaf)
+    if any(packs.is_pack(name) or name.endswith(contents.MARK) for name in names):
+        seen = contents.look(files, leaf, names)
+        names = seen.names(contents.in_flight(files, leaf, seen.marks))
+    yield from _parsed(leaf, names)
+
+
+def leaves_of(files: Files, task_type: str, key: str) -> list[str]:
+    """The leaves that may hold a key's records: those whose name is the beginning of its time of day."""
+    day = layout.complete_day(task_type, key)
+    return [f"{day}/{name}" for name in sorted(files.names(day)) if key.startswith(name, 9)]
+
+
+def records_of(files: Files, key: str) -> Iterator[Entry]:
+    """The final records of a key, of whatever type."""
+    for task_type in sorted(files.names("complete")):
+        for leaf in leaves_of(files, task_type, key):
+            yield from (entry for entry in records(files, leaf) if entry.key == key)
 
 
 def everything(files: Files, task_type: str | None = None) -> Iterator[Entry]:
@@ -53,7 +76,11 @@ def everything(files: Files, task_type: str | None = None) -> Iterator[Entry]:
 
 
 def _entries(files: Files, folder: str) -> Iterator[Entry]:
-    for name in sorted(files.names(folder)):
+    return _parsed(folder, files.names(folder))
+
+
+def _parsed(folder: str, names: Iterable[str]) -> Iterator[Entry]:
+    for name in sorted(names):
         entry = layout.parse(f"{folder}/{name}")
         if entry is not None:
             yield entry

@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 from filelock import FileLock, Timeout
 
-from dashtools.spool import layout
+from dashtools.spool import layout, scan
 from dashtools.spool.layout import Entry
 from dashtools.spool.queue import Claim, Spool
 
@@ -75,9 +75,9 @@ class Scratch:
         folder, _, name = entry.path.rpartition("/")
         if name in self._spool.files.names(folder):
             return True
-        leaf = self._spool.files.names(layout.complete_folder(entry.task_type, entry.key))
-        finals = {f"{entry.key}.a{entry.attempt:02d}{tail}" for tail in (".json", ".err.json")}
-        return not finals & set(leaf) and any(e["attempt"] == entry.attempt for e in self._spool.attempts(entry))
+        if any(record.attempt == entry.attempt for record in scan.records_of(self._spool.files, entry.key)):
+            return False
+        return any(note["attempt"] == entry.attempt for note in self._spool.attempts(entry))
 
 
 def _drop(note: Path) -> None:

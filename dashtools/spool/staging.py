@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashtools.model import Task
-from dashtools.spool import layout
+from dashtools.spool import layout, scan
+from dashtools.spool import leaf as leaves
 from dashtools.spool import task as tasks
 from dashtools.spool.atomic import Files
+from dashtools.spool.buckets import Buckets
 
 FINAL = "final.json"
 ROWS = "rows.jsonl"
@@ -22,8 +24,8 @@ ROWS = "rows.jsonl"
 class Staging:
     """The staging folders of one spool."""
 
-    def __init__(self, files: Files) -> None:
-        self._files = files
+    def __init__(self, files: Files, buckets: Buckets) -> None:
+        self._files, self._buckets = files, buckets
 
     def fill(self, folder: str, final: Task, children: Sequence[Task], rows: bytes) -> list[str]:
         """Everything that will be published, on disk when this returns; BadInput for a child that has no place."""
@@ -58,7 +60,7 @@ class Staging:
         if ROWS in names:
             self._move(f"{folder}/{ROWS}", f"{leaf}/{key}.a{attempt:02d}.rows.jsonl")
         if attempt > 1:
-            self._drop_older_rows(leaf, key, attempt)
+            self._drop_older(complete.split("/")[1], key, attempt)
         for place in sorted(touched - {""}):
             self._files.sync_folder(place)
         is_whole = not children or not any(name.startswith("child-") for name in self._files.names(folder))
@@ -78,7 +80,7 @@ class Staging:
             child = tasks.from_bytes(self._files.read(staged))
         except FileNotFoundError:
             return ""
-        target = tasks.ready_path(child, layout.child_key(parent_key, child.task_id))
+        target = self._buckets.ready_path(child, layout.child_key(parent_key, child.task_id))
         self._move(staged, target)
         return target.rpartition("/")[0]
 
@@ -88,14 +90,14 @@ class Staging:
         except FileNotFoundError:
             return  # another janitor was faster
 
-    def _drop_older_rows(self, leaf: str, key: str, attempt: int) -> None:
-        """Removes rows of earlier attempts; never of later ones, for this may be a janitor that slept long."""
-        for name in self._files.names(leaf):
-            if not name.startswith(f"{key}.a") or not name.endswith(".rows.jsonl"):
-                continue
-            number = name[len(key) + 2 :].partition(".")[0]
-            if number.isdigit() and int(number) < attempt:
-                self._files.unlink(f"{leaf}/{name}")
+    def _drop_older(self, task_type: str, key: str, attempt: int) -> None:
+        """Removes files of earlier attempts, which were moved; never of later ones, for we may have slept long."""
+        for folder in scan.leaves_of(self._files, task_type, key):
+            for name in self._files.names(folder):
+                if not name.startswith(f"{key}.a") or not (leaves.is_record(name) or name.endswith(leaves.ROWS)):
+                    continue
+                if int(name[len(key) + 2 :].partition(".")[0]) < attempt:
+                    self._files.unlink(f"{folder}/{name}")
 
 
 def final_key(folder: str) -> str:

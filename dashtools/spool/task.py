@@ -11,6 +11,7 @@ import orjson
 from dashtools.errors import BadInput
 from dashtools.model import ChildTask, Json, Task, with_changes
 from dashtools.spool import layout
+from dashtools.times import to_text, utc_now
 
 
 def to_bytes(task: Task) -> bytes:
@@ -84,6 +85,14 @@ def reopened(task: Task) -> Task:
         failures=0,
         history=(*task.history, entry),
     )
+
+
+def brought_back(task: Task, attempt: int, priority: int | None, *, by: str) -> Task:
+    """The task that takes a final record's place in pending/; it names who brought it back."""
+    back = reopened(with_changes(task, attempt=attempt))
+    told: Json = {"event": "requeued", "at": to_text(utc_now()), "by": by}
+    level = task.priority if priority is None else priority
+    return with_changes(back, priority=level, history=(*back.history, told))
 
 
 def requirement(task: Task) -> str:

@@ -18,9 +18,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from dashtools.errors import ClaimLost, DashtoolsError
 from dashtools.model import ChildTask, Task, with_changes
-from dashtools.spool import atomic, workers
+from dashtools.spool import atomic, compact, scan, workers
 from dashtools.spool import task as tasks
+from dashtools.spool.compact import Compactor
 from dashtools.spool.janitor import Janitor
+from dashtools.spool.packs import is_pack
 from dashtools.spool.presence import Presence
 from dashtools.spool.queue import Claim, Spool
 from dashtools.spool.workers import Identity
@@ -66,7 +68,7 @@ class Machine(RuleBasedStateMachine):
         self.plain_start, self.next_pid = workers._process_start, 2**22 + 1
         workers._process_start = lambda pid: self.pids.get(pid, "")
         Spool.create(self.folder / "spool")
-        atomic.os = self.system
+        atomic.os, self.marks_life_s = self.system, compact.MARKS_LIFE_S
         self.hands = [self.born(host) for host in ("near", "near", "far")]
         self.zombies: list[Hands] = []
         self.published: set[str] = set()
@@ -161,6 +163,19 @@ class Machine(RuleBasedStateMachine):
     def tidy(self, who, fault, is_thorough):
         self.attempt(who, lambda hand: hand.janitor.sweep() if is_thorough else hand.janitor.round(), fault)
 
+    @rule(who=WHO, fault=FAULT)
+    def compact(self, who, fault):
+        def step(hand):
+            for leaf in list(scan.leaves(hand.spool.files)):
+                Compactor(hand.spool).compact(leaf)
+
+        self.attempt(who, step, fault)
+
+    @rule(is_short=st.booleans())
+    def age_marks(self, is_short):
+        """From now on marks are cleared at the next packing, or not."""
+        compact.MARKS_LIFE_S = -60.0 if is_short else self.marks_life_s
+
     @rule(who=WHO)
     def kill(self, who):
         self.die(who)
@@ -194,7 +209,7 @@ class Machine(RuleBasedStateMachine):
         try:
             self.finish()
         finally:
-            atomic.os, workers._process_start = os, self.plain_start
+            atomic.os, workers._process_start, compact.MARKS_LIFE_S = os, self.plain_start, self.marks_life_s
             shutil.rmtree(self.folder)
 
     def finish(self):
@@ -220,7 +235,15 @@ class Machine(RuleBasedStateMachine):
             assert len(completions(task)) == len(set(completions(task))) and task.state == "complete"
         assert fresh.spool.files.names("staging") == []
         assert not [name for name in fresh.spool.files.names("tmp") if name.startswith("once~")]
-        assert len(list(self.folder.glob("spool/complete/**/*.rows.jsonl"))) == len(records)
+        entries = list(fresh.spool.completed())
+        assert all(fresh.spool.rows(entry) == b"{}\n" for entry in entries)
+        for leaf in list(scan.leaves(fresh.spool.files)):
+            Compactor(fresh.spool).compact(leaf)
+            names = fresh.spool.files.names(leaf)
+            assert [name for name in names if not name.endswith(".moved")] == [name for name in names if is_pack(name)]
+            assert sum(map(is_pack, names)) == 1
+        assert [entry.path for entry in fresh.spool.completed()] == [entry.path for entry in entries]
+        assert {entry.task_id: fresh.spool.load(entry) for entry in entries} == records
 
     def expected(self, records):
         for name in self.published:
