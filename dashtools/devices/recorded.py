@@ -9,7 +9,7 @@ import orjson
 
 from dashtools.errors import BadInput, TryLater
 from dashtools.model import Task
-from dashtools.spool import layout
+from dashtools.spool import layout, scan
 from dashtools.spool import task as tasks
 from dashtools.spool.layout import Entry
 from dashtools.spool.queue import Spool
@@ -98,7 +98,7 @@ def _add(found: Recorded, spool: Spool, entry: Entry, record: Record) -> None:
 
 def _record(spool: Spool, entry: Entry) -> Record | None:
     try:
-        task = tasks.from_bytes(spool.files.read(entry.path))
+        task = spool.load(entry)
         if task.state != "complete" or task.attempt != entry.attempt or task.completed_at is None:
             return None
         return Record(entry.path, task, from_text(task.completed_at))
@@ -109,9 +109,8 @@ def _record(spool: Spool, entry: Entry) -> Record | None:
 def _exemption(spool: Spool, entry: Entry) -> str | None:
     """Why the camera wants this clip kept; rows that cannot be read count as a reason."""
     try:
-        content = spool.files.read(layout.rows_path(entry.task_type, entry.key, entry.attempt))
-        rows = [orjson.loads(line) for line in content.splitlines()]
-    except (FileNotFoundError, orjson.JSONDecodeError):
+        rows = [orjson.loads(line) for line in (spool.rows(entry) or b"").splitlines()]
+    except orjson.JSONDecodeError:
         return "its flags are not known"
     for row in rows:
         if row.get("table") == "videos":
@@ -124,10 +123,7 @@ def _half_done(spool: Spool) -> list[Entry]:
     found = []
     staged = {parsed for name in spool.files.names("staging") if (parsed := layout.parse_staging(name))}
     for key, attempt in staged:
-        for task_type in spool.files.names("complete"):
-            folder = layout.complete_folder(task_type, key)
-            names = [f"{folder}/{name}" for name in spool.files.names(folder) if name.startswith(key)]
-            found += [e for name in names if (e := layout.parse(name)) is not None and e.attempt == attempt]
+        found += [entry for entry in scan.records_of(spool.files, key) if entry.attempt == attempt]
     return found
 
 

@@ -8,7 +8,9 @@ from retention_library import RetentionLibrary
 from dashtools.devices.pins import pin, unpin
 from dashtools.devices.retention import check_clock
 from dashtools.errors import TryLater
+from dashtools.spool import scan
 from dashtools.spool.atomic import Files
+from dashtools.spool.compact import Compactor
 from dashtools.times import utc_now
 
 
@@ -157,3 +159,12 @@ def test_looking_again_reads_only_new_names(library, monkeypatch):
     monkeypatch.setattr(Files, "read", lambda self, path: opened.append(path) or read(self, path))
     judge.needed.look()
     assert len(opened) == 1
+
+
+def test_packed_records_are_judged_as_they_were(library):
+    library.add("quarter", 91)
+    library.add("crash", 900, is_event=True)
+    before = library.going()
+    for leaf in list(scan.leaves(library.spool.files)):
+        Compactor(library.spool).compact(leaf)
+    assert before and library.going() == before
