@@ -6,19 +6,20 @@ import math
 import re
 import struct
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from dashtools.backends.boxes import Box, walk
+from dashtools.backends.receiver import degrees, fix_at, utc
 from dashtools.geodesy import is_plausible
 from dashtools.model import Fix, Track
 from dashtools.ports import ClipFacts
-from dashtools.times import to_text
+from dashtools.times import from_text
 
 GPS0 = struct.Struct("<2diH6BB3x")
 MAX_BYTES = 32 * 100_000
-MAX_KMH = 500
+MAX_GAP_MS = 600_000
 ISO_6709 = re.compile(rb"([+-]\d{1,2}\.\d+)([+-]\d{1,3}\.\d+)([+-]\d+(?:\.\d+)?)?")
 ONE_PLACE = "no track: only the place where the recording began is in the file"
 
@@ -50,34 +51,28 @@ def _boxes(stream: BinaryIO, size_bytes: int) -> Iterator[Box]:
 
 
 def _gps0_slots(text: bytes, start: int) -> Iterator[Fix]:
-    for number, at in enumerate(range(0, len(text) - GPS0.size + 1, GPS0.size)):
+    """The records in order, without those that a camera's ring buffer repeats from an earlier second."""
+    latest, first_s, last_ms = "", None, -1000
+    for at in range(0, len(text) - GPS0.size + 1, GPS0.size):
         lat, lon, altitude, kmh, year, month, day, hour, minute, second, half_course = GPS0.unpack_from(text, at)
-        try:
-            utc = to_text(datetime(2000 + year, month, day, hour, minute, second, tzinfo=timezone.utc))
-        except ValueError:
-            utc = None
-        latitude, longitude = _ddmm(lat), _ddmm(lon)
-        if utc is None or not is_plausible(latitude, longitude):
-            yield Fix(1000 * number, False, utc=utc, offset=start + at)
+        stamp = utc(2000 + year, month, day, hour, minute, second)
+        if stamp is not None and stamp < latest:
             continue
-        yield Fix(
-            1000 * number,
-            True,
-            latitude=latitude,
-            longitude=longitude,
-            speed_mps=kmh / 3.6 if kmh <= MAX_KMH else None,
-            bearing_deg=2.0 * half_course % 360.0 if half_course <= 180 else None,
-            altitude_m=float(altitude) if abs(altitude) < 20_000 else None,
-            utc=utc,
-            offset=start + at,
+        latest = stamp or latest
+        seconds = from_text(stamp).timestamp() if stamp else None
+        first_s = seconds if first_s is None else first_s
+        t_ms = last_ms + 1000 if seconds is None or first_s is None else round(1000 * (seconds - first_s))
+        last_ms = t_ms if 0 <= t_ms - last_ms <= MAX_GAP_MS else last_ms + 1000
+        fix = fix_at(
+            degrees(lat) if stamp else math.nan,
+            degrees(lon),
+            t_ms=last_ms,
+            speed_mps=kmh / 3.6,
+            bearing_deg=2.0 * half_course,
+            altitude_m=float(altitude),
+            stamp=stamp,
         )
-
-
-def _ddmm(value: float) -> float:
-    if not (math.isfinite(value) and abs(value) < 1e6):
-        return math.nan
-    whole = int(abs(value) / 100)
-    return math.copysign(whole + (abs(value) - 100 * whole) / 60, value)
+        yield replace(fix, offset=start + at)
 
 
 class LocationGps:

@@ -21,13 +21,14 @@ from dashtools.ports import ClipFacts
 from dashtools.times import from_text
 
 MAX_SLOTS = 100_000
-BLOCK_HEAD_BYTES = 0x80
+BLOCK_HEAD_BYTES = 0x200
 MIN_SPAN_SLOTS = 5  # shorter spans of whole seconds say little about an interval
 MAX_INTERVAL_ERROR = 0.25
 TS_PREFIX_BYTES = 164  # Blueskysea B4K puts its record behind a fixed head
 BLOCK_MARK = b"freeGPS "
 SCAN_BYTES = 4 << 20
 NO_FIX = "the receiver never had a fix"
+SEALED_PLACES = "the positions are in a cipher of the maker's (Akaso V1, Redtiger F7N) that nobody can read"
 LOCAL_TIME = "the stamps are the camera's local time"
 
 
@@ -64,7 +65,7 @@ class NovatekScanGps:
 
 def _is_foreign(slots: Sequence[Slot]) -> bool:
     """No record among them, and not just blank ones either."""
-    if any(slot.kind == "record" for slot in slots):
+    if any(slot.kind in ("record", "sealed") for slot in slots):
         return False
     return not slots or any(slot.kind == "other" for slot in slots)
 
@@ -77,7 +78,8 @@ def _track(slots: Sequence[Slot], fixes: Iterable[Fix]) -> Track:
 def _note(slots: Sequence[Slot]) -> str | None:
     said = []
     if not any(slot.fix.is_valid for slot in slots):
-        said.append(f"{NO_FIX}: all {len(slots)} slots are void")
+        is_sealed = any(slot.kind == "sealed" for slot in slots)
+        said.append(SEALED_PLACES if is_sealed else f"{NO_FIX}: all {len(slots)} slots are void")
     if any(slot.is_local_time for slot in slots):
         said.append(LOCAL_TIME)
     return "; ".join(said) or None

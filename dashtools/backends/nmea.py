@@ -15,21 +15,19 @@ from typing import Any
 
 import pynmea2
 
+from dashtools.backends.receiver import KNOT_MPS, degrees, fix_at
 from dashtools.backends.timed_samples import Sample
-from dashtools.geodesy import is_plausible
 from dashtools.model import Fix
 from dashtools.ports import ClipFacts
 from dashtools.times import from_text, to_text
 
-SENTENCE = re.compile(rb"(?:\[(\d{10,14})\])?(\$[A-Z]{2}(RMC|GGA),[^\r\n\[\]$]{0,120})")
-BARE_SENTENCE = re.compile(rb"(?:^|[;\r\n\0$])([A-Z]{2}RMC,[^\r\n;$]{0,120})")  # Thinkware leaves the $ out
+SENTENCE = re.compile(rb"(?:\[(\d{10,14})\])?(\$[A-Z]{2}(RMC|GGA),[^\r\n\[\]$\0]{0,120})")
+BARE_SENTENCE = re.compile(rb"(?:^|[;\r\n\0$])([A-Z]{2}RMC,[^\r\n;$\0]{0,120})")  # Thinkware leaves the $ out
 CHECKSUM = re.compile(rb"\*[0-9A-Fa-f]{2}")
 BROKEN_SUMS_MIN = 5
 BROKEN_SUMS_SHARE = 0.8
 UNSUMMED = "hardly a checksum of the log is right: they were passed over"
 NAME_STAMP = re.compile(r"(?<!\d)(20\d\d)[-_.]?(\d\d)[-_.]?(\d\d)[-_T. ]?(\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)")
-KNOT_MPS = 1852 / 3600
-MAX_SPEED_MPS = 150.0
 MAX_SLOTS = 100_000
 NAME_LEAD_MS = 3000  # how long before its first slot a clip may have begun, and by how much a name may be late
 
@@ -61,6 +59,12 @@ def slots_of_sample(sample: Sample, facts: ClipFacts) -> list[Fix]:
         return []
     fix = _fix(_sentence(b"$" + match[1]))
     return [replace(fix, t_ms=round(sample.t_ms))]
+
+
+def fix_of_text(text: bytes) -> Fix | None:
+    """The fix at time 0 of the first RMC sentence in some bytes, void where it does not parse; None without one."""
+    match = next((match for match in SENTENCE.finditer(text) if match[3] == b"RMC"), None)
+    return None if match is None else _fix(_sentence(match[2]))
 
 
 def parse(text: bytes) -> list[NmeaSlot]:
@@ -98,37 +102,21 @@ def _number(value: Any) -> float | None:
 
 
 def _fix(sentence: Any) -> Fix:
-    utc = _utc(sentence)
-    if sentence is None or sentence.status != "A":
-        return Fix(0, False, utc=utc)
-    try:
-        latitude = _degrees(sentence.lat, sentence.lat_dir == "S")
-        longitude = _degrees(sentence.lon, sentence.lon_dir == "W")
-    except (TypeError, ValueError):
-        return Fix(0, False, utc=utc)
-    if not sentence.lat or not sentence.lon or not is_plausible(latitude, longitude):
-        return Fix(0, False, utc=utc)
+    stamp = _utc(sentence)
+    if sentence is None or sentence.status != "A" or not sentence.lat or not sentence.lon:
+        return Fix(0, False, utc=stamp)
+    latitude, longitude = _number(sentence.lat), _number(sentence.lon)
+    is_signed = sentence.lat_dir in ("N", "S") and sentence.lon_dir in ("E", "W")
+    if latitude is None or longitude is None or latitude < 0 or longitude < 0 or not is_signed:
+        return Fix(0, False, utc=stamp)
     knots, course = _number(sentence.spd_over_grnd), _number(sentence.true_course)
-    return Fix(
-        0,
-        True,
-        latitude=latitude,
-        longitude=longitude,
-        speed_mps=knots * KNOT_MPS if knots is not None and 0 <= knots * KNOT_MPS <= MAX_SPEED_MPS else None,
-        bearing_deg=course % 360.0 if course is not None and 0 <= course <= 360 else None,
-        utc=utc,
+    return fix_at(
+        degrees(latitude, is_negative=sentence.lat_dir == "S"),
+        degrees(longitude, is_negative=sentence.lon_dir == "W"),
+        speed_mps=None if knots is None else knots * KNOT_MPS,
+        bearing_deg=course,
+        stamp=stamp,
     )
-
-
-def _degrees(text: str, is_negative: bool) -> float:
-    """Degrees of DDDMM.MMMM.
-
-    >>> _degrees("02730.0", True)
-    -27.5
-    """
-    value = float(text)
-    whole = int(value / 100)
-    return (-1 if is_negative else 1) * (whole + (value - 100 * whole) / 60)
 
 
 def _utc(sentence: Any) -> str | None:

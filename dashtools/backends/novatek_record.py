@@ -7,19 +7,15 @@ longitude DDDMM.MMMM, speed in knots, course in degrees.
 
 from __future__ import annotations
 
-import math
 import struct
-from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from dataclasses import dataclass
 
-from dashtools.backends.freegps_layouts import decode_other
-from dashtools.geodesy import is_plausible
+from dashtools.backends.freegps_layouts import decode_marked, decode_other, is_sealed
+from dashtools.backends.receiver import KNOT_MPS, degrees, fix_at, moment
 from dashtools.model import Fix
 from dashtools.times import to_text
 
 RECORD_BYTES = 44
-KNOT_MPS = 1852 / 3600
-MAX_SPEED_MPS = 150.0
 MP4_PLACES = (0x10, 0x30, 0x40)  # A119v3, A129, A139; A119, A119S, A229; Kenwood A510W
 
 
@@ -27,7 +23,8 @@ MP4_PLACES = (0x10, 0x30, 0x40)  # A119v3, A129, A139; A119, A119S, A229; Kenwoo
 class Slot:
     """What one block says: `fix` carries time 0 until its place in the clip is known.
 
-    `kind` is "record", "blank" (a block that the receiver never filled) or "other" (some other layout).
+    `kind` is "record", "blank" (a block that the receiver never filled), "sealed" (its place is in a cipher that
+    nobody knows) or "other" (some other layout).
     """
 
     kind: str
@@ -38,21 +35,16 @@ class Slot:
 
 BLANK = Slot("blank", Fix(0, False))
 OTHER = Slot("other", Fix(0, False))
-
-
-def degrees(value: float, hemisphere: bytes) -> float:
-    """Signed degrees of DDMM.MMMM.
-
-    >>> degrees(15107.5, b"W")
-    -151.125
-    """
-    whole = int(value / 100)
-    angle = whole + (value - 100 * whole) / 60
-    return -angle if hemisphere in (b"S", b"W") else angle
+SEALED = Slot("sealed", Fix(0, False))
 
 
 def decode_block(block: bytes, places: tuple[int, ...] = MP4_PLACES) -> Slot:
     """The slot of one block, its record looked for at each place, then other cameras' layouts."""
+    if is_sealed(block):
+        return SEALED
+    marked = decode_marked(block)
+    if marked is not None:
+        return Slot("record", marked[1], layout=marked[0])
     for place in places:
         slot = decode_record(block[place : place + RECORD_BYTES])
         if slot is not None:
@@ -76,28 +68,20 @@ def decode_record(record: bytes) -> Slot | None:
     if state == b"A" and not (north_south in (b"N", b"S") and east_west in (b"E", b"W")):
         return None
     is_local = year >= 2000  # Kenwood writes the whole year, by the camera's own clock
-    try:
-        when = datetime(year if is_local else 2000 + year, month, day, hour, minute, second, tzinfo=timezone.utc)
-    except (ValueError, OverflowError):
+    when = moment(year if is_local else 2000 + year, month, day, hour, minute, second)
+    if when is None:
         return None
-    void = Fix(0, False, utc=None if is_local or state != b"A" and year == 0 else to_text(when))
-    return Slot("record", _position(record, void) if state == b"A" else void, is_local)
-
-
-def _position(record: bytes, void: Fix) -> Fix:
-    """The fix of an active record; it stays void when its position could not be one."""
+    stamp = None if is_local or state != b"A" and year == 0 else to_text(when)
+    if state != b"A":
+        return Slot("record", Fix(0, False, utc=stamp), is_local)
     latitude, longitude, knots, course = struct.unpack_from("<4f", record, 28)
-    if not all(math.isfinite(value) and 0 <= value < 1e6 for value in (latitude, longitude)):
-        return void
-    lat, lon = degrees(latitude, record[25:26]), degrees(longitude, record[26:27])
-    if not is_plausible(lat, lon):
-        return void
-    speed = knots * KNOT_MPS
-    return replace(
-        void,
-        is_valid=True,
-        latitude=lat,
-        longitude=lon,
-        speed_mps=speed if math.isfinite(speed) and 0 <= speed <= MAX_SPEED_MPS else None,
-        bearing_deg=course % 360.0 if math.isfinite(course) and 0 <= course <= 360 else None,
+    if latitude < 0 or longitude < 0:  # the letters are its signs
+        return Slot("record", Fix(0, False, utc=stamp), is_local)
+    fix = fix_at(
+        degrees(latitude, is_negative=north_south == b"S"),
+        degrees(longitude, is_negative=east_west == b"W"),
+        speed_mps=knots * KNOT_MPS,
+        bearing_deg=course,
+        stamp=stamp,
     )
+    return Slot("record", fix, is_local)
