@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import math
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from dashtools.model import Detection
 _OVERLAP = 0.45  # IoU above which two boxes are one plate (as measured: platedet, NMS .45)
 _CANDIDATES_MAX = 300  # an untrained or wrong network gives thousands of boxes; suppression is quadratic
 _USUAL_SCORE = 0.25  # platedet's on dashcam footage (measured)
+_SECOND_SIDES_PX = (960, 480)
 _QUIET = 4  # ONNX Runtime's severity "fatal": a missing CUDA library is told by session.get_providers()
 
 
@@ -112,6 +114,16 @@ class OnnxHeadsDetector:
         self._session = open_session(path)
         self.provider = self._session.get_providers()[0]
         self._input = self._session.get_inputs()[0].name
+
+    @property
+    def second_looks(self) -> tuple[OnnxHeadsDetector, ...]:
+        """The same network at other scales: closer for small plates, then further off for large ones."""
+        return tuple(self._at(side_px) for side_px in _SECOND_SIDES_PX)
+
+    def _at(self, long_side_px: int) -> OnnxHeadsDetector:
+        other = copy.copy(self)
+        other.long_side_px = long_side_px
+        return other
 
     def detect(self, picture: NDArray[Any], min_score: float) -> list[Detection]:
         """Plates in a BGR picture, boxes in its pixels, after NMS, best score first."""

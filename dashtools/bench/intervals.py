@@ -56,8 +56,12 @@ def wilson(hits: int, count: int) -> Share:
 def by_cluster(outcomes: Sequence[tuple[str, bool]], seed: int = 1) -> Share:
     """A share of cases that come in clusters, as frames of one plate do: whole clusters are drawn again (bootstrap).
 
+    Where all hit or all miss, drawing again says nothing: then the interval is that of as many cases as clusters.
+
     >>> by_cluster([("A", True), ("A", True), ("B", False)]).text()
     '2/3 0.667 [.00, 1.00]'
+    >>> by_cluster([("A", True), ("A", True), ("B", True)]).text()
+    '3/3 1.000 [.34, 1.00]'
     """
     clusters: dict[str, list[bool]] = {}
     for name, is_hit in outcomes:
@@ -65,7 +69,10 @@ def by_cluster(outcomes: Sequence[tuple[str, bool]], seed: int = 1) -> Share:
     if not clusters:
         return Share(0, 0, 0.0, 1.0)
     rng, groups = random.Random(seed), [(sum(v), len(v)) for _, v in sorted(clusters.items())]
+    hits, count = sum(h for h, _ in groups), sum(n for _, n in groups)
+    if hits in (0, count):
+        bounds = wilson(len(groups) if hits else 0, len(groups))
+        return Share(hits, count, bounds.low, bounds.high)
     drawn = (rng.choices(groups, k=len(groups)) for _ in range(_DRAWS))
     shares = sorted(sum(hits for hits, _ in draw) / sum(count for _, count in draw) for draw in drawn)
-    hits, count = sum(h for h, _ in groups), sum(n for _, n in groups)
     return Share(hits, count, shares[round(0.025 * _DRAWS)], shares[round(0.975 * _DRAWS) - 1])
