@@ -6,8 +6,11 @@ choice is made by looking for what is not plain, and indexes are built when the 
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from dashtools.index import contents, derive_all, leaves, notes, records, store
@@ -16,6 +19,7 @@ from dashtools.index.liveness import refresh_liveness
 from dashtools.index.report import Report
 from dashtools.index.rows import Loader
 from dashtools.index.selection import superseded
+from dashtools.spool import forgotten
 from dashtools.spool.queue import Spool
 
 FIRST_INDEXES = tuple(f"CREATE INDEX {n}" for n in ("tasks_", "videos_video_id", "crops_sighting", "fixes_video_id"))
@@ -49,15 +53,17 @@ def build_file(spool: Spool, file: Path, only: frozenset[str] | None = None) -> 
 def _fill(connection: sqlite3.Connection, spool: Spool, only: frozenset[str] | None) -> Report:
     started, report, now_ns = time.monotonic(), Report(), leaves.server_now_ns(spool)
     connection.execute("BEGIN")
+    connection.execute("INSERT INTO meta VALUES ('forgotten', ?)", (forgotten.stamp(spool),))
     _create(connection, "CREATE INDEX notes")
     notes.update(connection, spool, now_ns)  # while the tables are empty: nothing follows from it yet
     # pending before complete: a task that is committed in between is then seen twice, not missed
     pending = list(leaves.changed_leaves(connection, spool, "pending", now_ns))
     loader = Loader(connection)
-    for leaf in leaves.changed_leaves(connection, spool, "complete", now_ns):
-        report.leaves_read += 1
-        report.added += _load(connection, spool, loader, leaf, only)
-    loader.flush()
+    with _no_collection():
+        for leaf in leaves.changed_leaves(connection, spool, "complete", now_ns):
+            report.leaves_read += 1
+            report.added += _load(connection, spool, loader, leaf, only)
+        loader.flush()
     _create(connection, *FIRST_INDEXES)
     _hide(connection, superseded(connection))
     derive_all.of_rows(connection)
@@ -69,6 +75,18 @@ def _fill(connection: sqlite3.Connection, spool: Spool, only: frozenset[str] | N
     connection.execute("COMMIT")
     report.seconds = time.monotonic() - started
     return report
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without a look for cycles: there are none in rows, and each look walks all that wait."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _create(connection: sqlite3.Connection, *beginnings: str) -> None:

@@ -17,6 +17,7 @@ from dashtools.index.report import Report
 from dashtools.index.rows import Loader, videos_of
 from dashtools.index.selection import Choice, touched_videos
 from dashtools.model import Json
+from dashtools.spool import forgotten
 from dashtools.spool.layout import parse
 from dashtools.spool.queue import Spool
 
@@ -33,6 +34,8 @@ def refresh(spool_root: Path, db: Path, *, wait_s: float = 60.0) -> Report:
                 return build.build(spool, db)
             try:
                 _refuse_other_spool(connection, spool)
+                if _knows_the_forgotten(connection, spool):
+                    return _made_anew(spool, db)
                 return update(connection, spool)
             finally:
                 connection.close()
@@ -87,6 +90,21 @@ def _refuse_other_spool(connection: sqlite3.Connection, spool: Spool) -> None:
     row = connection.execute("SELECT value FROM meta WHERE key = 'spool'").fetchone()
     if row is not None and row[0] != spool.uuid:
         raise BadConfig(f"this index belongs to another spool than {spool.root}; to start anew: dc-index rebuild")
+
+
+def _knows_the_forgotten(connection: sqlite3.Connection, spool: Spool) -> bool:
+    """Were rows changed that this index was made from?"""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'forgotten'").fetchone()
+    return (row[0] if row else "") != forgotten.stamp(spool)
+
+
+def _made_anew(spool: Spool, db: Path) -> Report:
+    """A new index, and no file of an older one left; who reads one still may go on until it closes it."""
+    report = build.build(spool, db)
+    for path in store.generations(db):
+        if path.resolve() != db.resolve():
+            store.discard(path)
+    return report
 
 
 class Batch:
