@@ -123,7 +123,7 @@ CREATE TABLE trips (
     clips INTEGER, sightings INTEGER, plates INTEGER, distance_m REAL
 );
 CREATE INDEX trips_started_at ON trips(started_at);
-CREATE INDEX trips_camera ON trips(camera);
+CREATE INDEX trips_camera ON trips(camera, started_at);
 
 CREATE TABLE plates (
     plate_no INTEGER PRIMARY KEY, plate TEXT NOT NULL UNIQUE, folded TEXT, sightings INTEGER, videos INTEGER,

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import takewhile
+from itertools import groupby, takewhile
+from operator import itemgetter
 from typing import Any
 
 from dashtools.index.moments import parsed, stamp
 
 LONGEST_GAP_S = 300
-CLIPS = """SELECT camera, video_id, storage, path, recorded_at, duration_ms, min(record) FROM videos {}
-    GROUP BY video_id"""  # of two rows that claim to be one video, always the same one counts
+CLIPS = """SELECT coalesce(camera, '') AS camera, video_id, storage, path, recorded_at, duration_ms FROM
+    (SELECT *, min(record) FROM videos {} GROUP BY video_id) ORDER BY 1"""
+# of two rows that claim to be one video, always the same one counts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Clip:
     """What decides which trip a clip belongs to."""
 
@@ -104,13 +107,14 @@ def _write_all(connection: sqlite3.Connection, rows: Iterable[tuple[Any, ...]]) 
             _write(connection, camera, trip)
 
 
-def _by_camera(rows: Iterable[tuple[Any, ...]]) -> list[tuple[str, list[Clip]]]:
-    found: dict[str, list[Clip]] = {}
-    for camera, video_id, storage, path, recorded_at, duration_ms, _ in rows:
-        folder = f"{storage}:{(path or '').rpartition('/')[0]}"
-        clip = Clip(video_id, folder, parsed(recorded_at), int(duration_ms or 0))
-        found.setdefault(camera or "", []).append(clip)
-    return sorted(found.items())
+def _by_camera(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, list[Clip]]]:
+    """The clips of one camera after the other; the rows come in that order."""
+    for camera, members in groupby(rows, key=itemgetter(0)):
+        clips = []
+        for _, video_id, storage, path, recorded_at, duration_ms in members:
+            folder = sys.intern(f"{storage}:{(path or '').rpartition('/')[0]}")
+            clips.append(Clip(video_id, folder, parsed(recorded_at), int(duration_ms or 0)))
+        yield camera, clips
 
 
 def _runs(clips: list[Clip]) -> Iterator[list[Clip]]:

@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
@@ -237,7 +237,8 @@ def _task(video: Video, step: int, task_id: str, parent: _Parent, generation: in
     )
 
 
-def _write(root: str, numbers: range) -> int:
+def add(root: Path, numbers: Iterable[int]) -> int:
+    """Writes the files of these clips; gives how many records they are."""
     made: set[str] = set()
     count = 0
     for number in numbers:
@@ -257,9 +258,9 @@ def make(root: Path, records: int, jobs: int = 2) -> int:
     Spool.create(root)
     videos = round(records / 4.975)  # 99 of 100 clips have five records, one has one, one in 200 has three more
     cut = -(-videos // 64)
-    parts = [(str(root), range(low, min(low + cut, videos))) for low in range(0, videos, cut)]
+    parts = [(root, range(low, min(low + cut, videos))) for low in range(0, videos, cut)]
     with multiprocessing.Pool(jobs) as pool:
-        return sum(pool.starmap(_write, parts, chunksize=1))
+        return sum(pool.starmap(add, parts, chunksize=1))
 
 
 if __name__ == "__main__":
