@@ -14,7 +14,7 @@ WAYS = ("exact", "look_alikes", "near")
 """How far a plate may be from an entry, each way with those before it."""
 _COLUMNS = f"""s.sighting_id, s.plate, s.confidence, s.seen_at, s.latitude, s.longitude, s.video_id, s.clip,
     {CROP_OF_SIGHTING} AS crop_id,
-    (SELECT t.completed_at FROM tasks t WHERE t.record = s.record LIMIT 1) AS stored_at"""
+    (SELECT t.completed_at FROM tasks t WHERE t.video_id = s.video_id AND t.record = s.record) AS stored_at"""
 
 
 @dataclass(frozen=True)
