@@ -34,7 +34,8 @@ def uncertainty_ms(track: Track) -> int | None:
 def doubts(track: Track) -> list[str]:
     """A sentence for each contradiction: speed without movement, movement without speed, jumps."""
     fixes = [fix for fix in track.fixes if fix.is_valid and fix.latitude is not None and fix.longitude is not None]
-    pairs = list(_pairs(fixes))
+    ways = list(_ways(fixes))
+    pairs = [(stated, moved) for stated, moved in ways if stated is not None]
     found = []
     phantom = _longest([stated > MOVING_MPS and moved < STILL_MPS for stated, moved in pairs])
     if phantom >= RUN_MIN:
@@ -42,7 +43,7 @@ def doubts(track: Track) -> list[str]:
     silent = _longest([stated < STILL_MPS and MOVING_MPS < moved < JUMP_MPS for stated, moved in pairs])
     if silent >= RUN_MIN:
         found.append(f"movement without speed for {silent} fixes in a row: the speeds are not to be believed")
-    jumps = sum(moved > JUMP_MPS for _, moved in pairs)
+    jumps = sum(moved > JUMP_MPS for _, moved in ways)
     if jumps:
         found.append(f"{jumps} jumps faster than {JUMP_MPS:g} m/s")
     if len(pairs) >= RUN_MIN and all(stated < STILL_MPS and moved < STILL_MPS for stated, moved in pairs):
@@ -50,16 +51,18 @@ def doubts(track: Track) -> list[str]:
     return found
 
 
-def _pairs(fixes: Sequence[Fix]) -> Iterator[tuple[float, float]]:
-    """(stated speed, speed from the positions) between neighbouring fixes that state one."""
+def _ways(fixes: Sequence[Fix]) -> Iterator[tuple[float | None, float]]:
+    """(stated speed where both state one, speed from the positions) between neighbouring fixes."""
     for before, after in zip(fixes, fixes[1:]):
         lasted_ms = after.t_ms - before.t_ms
-        if not 0 < lasted_ms <= PAIR_MAX_MS or before.speed_mps is None or after.speed_mps is None:
+        if not 0 < lasted_ms <= PAIR_MAX_MS:
             continue
         way_m = distance_m(
             before.latitude or 0.0, before.longitude or 0.0, after.latitude or 0.0, after.longitude or 0.0
         )
-        yield (before.speed_mps + after.speed_mps) / 2, 1000 * way_m / lasted_ms
+        is_stated = before.speed_mps is not None and after.speed_mps is not None
+        stated = ((before.speed_mps or 0.0) + (after.speed_mps or 0.0)) / 2 if is_stated else None
+        yield stated, 1000 * way_m / lasted_ms
 
 
 def _longest(flags: Sequence[bool]) -> int:

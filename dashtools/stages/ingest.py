@@ -16,6 +16,7 @@ from dashtools.stages.clock import uncertainty_ms
 from dashtools.stages.learned import Learned
 from dashtools.stages.names import describe
 from dashtools.stages.recorded import recorded
+from dashtools.stages.rollover import put_right
 
 NO_TRACK = Track("none", note="no GPS recording found in the clip")
 MAX_MESSAGES = 20
@@ -50,9 +51,10 @@ class IngestStage:
         damage = _damage(report, facts, self._damaged_tail_at(clip))
         context.progress(0.5, "track")
         track = read_track(self.gps_readers, clip, facts)
-        track = replace(track, uncertainty_ms=uncertainty_ms(track))
         name = str(context.task.metadata.get("clip") or clip.name)
         said = describe(f"{ref.path.rpartition('/')[0]}/{name}", context.settings.get("clip_name_pattern"))
+        track = put_right(track, said.local_time)
+        track = replace(track, uncertainty_ms=uncertainty_ms(track))
         when = recorded(track, said.local_time, facts.creation_time)
         learned = Learned(name, ref, report, facts, said, when, damage, track)
         write_json(context.out / "ingest.json", learned.document())
