@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from dashtools.errors import BadInput, DashtoolsError, OutputRefused
+from dashtools.errors import BadInput, DashtoolsError, OutputRefused, TryLater
 from dashtools.files import refusals, sha256_of, sync_folder
 from dashtools.interrupts import uninterrupted
 from dashtools.model import OUT, ChildTask, FileRef, Json, StageResult, Task, with_changes
@@ -84,6 +84,7 @@ def attempt(
         out = _fresh_folder(root / prefix)
         result = stage(StageContext(claim.task, paths, out, settings, progress))
         outputs = _seal(out, result, storage, prefix)
+        _refuse_unmounted(places, stage.kind, out, result)
         final = _final(spool, claim, result, outputs, settings, time.monotonic() - started)
         children = [_placed(child, storage, prefix) for child in result.children]
         with uninterrupted():
@@ -98,7 +99,7 @@ def attempt(
         if not isinstance(error, Exception):
             raise
         with uninterrupted():
-            ending = _ended_by(spool, claim, _known(error), rules, time.monotonic() - started)
+            ending = _ended_by(spool, claim, known(error), rules, time.monotonic() - started)
         if out is not None:  # the claim could still be given back, so its commit does not stand
             shutil.rmtree(out, ignore_errors=True)
         if storage is not None:
@@ -140,6 +141,17 @@ def _seal(out: Path, result: StageResult, storage: str, prefix: str) -> tuple[Fi
     for folder in [*sorted({(out / o.path).parent for o in result.outputs}), out, out.parent, out.parent.parent]:
         sync_folder(folder)
     return tuple(refs)
+
+
+def _refuse_unmounted(places: Places, kind: str, out: Path, result: StageResult) -> None:
+    """TryLater when the storage went away while the stage wrote, so that files lie below its bare mount point.
+
+    They were synced by their paths; what is still found by them once the storage is seen to be there, lies on it.
+    """
+    places.output_folder(kind)
+    missing = next((output.path for output in result.outputs if not os.path.lexists(out / output.path)), None)
+    if missing is not None:
+        raise TryLater(f"{out / missing} is gone: the storage was unmounted meanwhile; it is done again")
 
 
 def _final(
@@ -194,7 +206,7 @@ def _drop_dead_attempts(out: Path, task: Task) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _known(error: Exception) -> Exception:
+def known(error: Exception) -> Exception:
     """An OSError that says "the disk refuses" in our words; everything else as it is."""
     if isinstance(error, OSError):
         try:

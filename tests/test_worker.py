@@ -258,3 +258,27 @@ def test_a_full_disk_asks_for_room_once_for_its_storage(spool, nas):
         spool.publish(Task(task_id=f"n{n}", task_type="TOY", video_id="v"))
     work(spool, nas, act)
     assert only(spool.pending("CLEANUP_STORAGE")).state == "ready"
+
+
+@pytest.mark.parametrize("comes_back", [True, False], ids=["and mounted again", "and stays away"])
+def test_outputs_below_a_bare_mount_point_are_not_committed(spool, nas, monkeypatch, comes_back):
+    """The stage wrote while the share was away; just when all is synced, it comes back or it does not."""
+
+    def mounting(folder):
+        if folder.name == "sub":
+            nas.rename(nas.with_name("what lies below the mount point"))
+            if comes_back:
+                nas.mkdir()
+
+    def guarded(places, kind):
+        if not places.root.is_dir():
+            raise TryLater("not mounted")
+        return "nas", places.root, kind
+
+    monkeypatch.setattr("dashtools.attempt.sync_folder", mounting)
+    monkeypatch.setattr(Places, "output_folder", guarded)
+    put(spool)
+    ending = only(work(spool, nas, make_file))
+    assert ending.how == "wait" and "mounted" in ending.message
+    entry = only([*spool.pending(), *spool.completed()])
+    assert (entry.state, entry.failures) == ("delayed", 0)
