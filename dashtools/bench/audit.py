@@ -12,6 +12,7 @@ import orjson
 from dashtools.bench.toys import TYPE, child_ids
 from dashtools.errors import BadInput
 from dashtools.model import Task
+from dashtools.spool import leaf, scan
 from dashtools.spool.queue import Spool
 
 
@@ -20,6 +21,7 @@ class Audit:
     """The findings; `faults` must be empty."""
 
     tasks: int = 0
+    packed: int = 0
     completions: int = 0
     requeues: int = 0
     taken_over: Counter[str] = field(default_factory=Counter)
@@ -30,7 +32,7 @@ class Audit:
         """For people."""
         paths = ", ".join(f"{count} by {how}" for how, count in sorted(self.taken_over.items())) or "none"
         return [
-            f"{self.tasks} tasks, {self.completions} completions, {self.requeues} requeues",
+            f"{self.tasks} tasks, {self.completions} completions, {self.requeues} requeues; {self.packed} are packed",
             f"takeovers: {paths}",
             f"{self.reported} commits reported by workers, each found in the records",
             f"{len(self.faults)} faults",
@@ -85,6 +87,8 @@ def _records(spool: Spool, found: Audit) -> dict[str, Task]:
             found.faults.append(f"{entry.path} was never activated")
     found.faults += [f"{task_id} is in {count} places" for task_id, count in counts.items() if count > 1]
     found.tasks = len(counts)
+    looks = [leaf.look(spool.files, path) for path in scan.leaves(spool.files, TYPE)]
+    found.packed = sum(len(set(seen.names()) - seen.loose) for seen in looks)
     return records
 
 

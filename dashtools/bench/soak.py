@@ -2,15 +2,17 @@
 
 One process conducts: it forks the workers, each on one of the mounts and under one of the host names, publishes root
 tasks, requeues finished ones, and looks after orphans as a timer's `dc-reap` would, for the workers live too short to
-see a lease run out.
+see a lease run out. One more packs the leaves that all others work in; it is killed and frozen like them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -22,9 +24,10 @@ from dashtools import worker as workers
 from dashtools.attempt import Ending, Rules
 from dashtools.bench.audit import Audit, audit
 from dashtools.bench.toys import TYPE, ToyPlaces, ToyStage
-from dashtools.errors import TaskSystemError
+from dashtools.errors import TaskSystemError, TryLater
 from dashtools.model import Task
-from dashtools.spool import share
+from dashtools.spool import scan, share
+from dashtools.spool.compact import Compactor
 from dashtools.spool.janitor import Janitor
 from dashtools.spool.queue import Claim, Spool
 from dashtools.spool.task import root_id
@@ -32,6 +35,8 @@ from dashtools.spool.task import root_id
 NEVER = 10**6
 WORKER_POLL_S = (0.05, 0.3)
 FAN = [3, 2]
+PACKER_RESTS = 4.0  # times as long as it worked
+REMOUNT_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class Plan:
     keep_ready: int = 16
     locks_visible: bool = False
     drain_s: float = 600.0
+    remount: str | None = None
+    """A shell command that takes a mount away and brings it back."""
 
 
 @dataclass
@@ -69,6 +76,7 @@ class Soak:
         shutil.rmtree(self.logs, ignore_errors=True)
         self.logs.mkdir(parents=True)
         Spool.create(folder / "spool")
+        ToyPlaces.create(folder)
         self._spool = Spool.open(folder / "spool", host_id="conductor")
         share.write(self._spool.files, {"locks_visible": self.plan.locks_visible}, self._spool.me.worker)
         self._janitor = Janitor(self._spool, lease_s=self.plan.lease_s, max_failures=NEVER)
@@ -78,19 +86,25 @@ class Soak:
     def run(self) -> Audit:
         """All events, then rest, then the audit."""
         started = time.monotonic()
-        for place in range(self.plan.workers):
+        for place in range(self.plan.workers + 1):
             self._start(place)
         while self.events["SIGKILL"] + self.events["SIGSTOP"] < self.plan.events:
             self._step()
         self.say(f"{dict(self.events)} in {time.monotonic() - started:.0f} s; waiting for rest")
         self._rest()
         found = audit(self._spool, self.roots, self.requeued, self.logs)
+        _pack_all(self._spool)
+        again = audit(self._spool, self.roots, self.requeued, self.logs)
+        found.faults += [f"packed: {fault}" for fault in again.faults if fault not in found.faults]
         self.say(f"seed {self.plan.seed}, {self.plan.workers} workers, {time.monotonic() - started:.0f} s in all")
         return found
 
     def _step(self) -> None:
         self._feed()
         self._look_after()
+        if self.plan.remount and self._dice.random() < REMOUNT_SHARE:
+            subprocess.run(["sh", "-c", self.plan.remount], check=True)
+            self.events["remount"] += 1
         place = self._dice.choice(sorted(self._alive))
         pid = self._alive[place]
         if place not in self._frozen and self._dice.random() < 0.3:
@@ -129,8 +143,9 @@ class Soak:
         if self._dice.random() < 0.05:
             done = list(self._spool.completed(TYPE))
             entry = self._dice.choice(done) if done else None
-            if entry is not None and self._spool.requeue(entry) is not None:
-                self.requeued[entry.task_id] += 1
+            with contextlib.suppress(TryLater):  # it is being activated
+                if entry is not None and self._spool.requeue(entry) is not None:
+                    self.requeued[entry.task_id] += 1
 
     def _rest(self) -> None:
         for place in self._frozen:
@@ -162,7 +177,9 @@ class Soak:
             return
         status = 70
         try:
-            status = _work(self.plan, place, f"host{self._started}" if place else "conductor", self.logs)
+            host = f"host{self._started}" if place else "conductor"
+            work = _work if place < self.plan.workers else _pack
+            status = work(self.plan, place, host, self.logs)
         finally:
             os._exit(status)
 
@@ -186,3 +203,17 @@ def _work(plan: Plan, place: int, host: str, logs: Path) -> int:
     except Stopped:
         return 0
     return 0
+
+
+def _pack(plan: Plan, place: int, host: str, logs: Path) -> int:
+    spool = Spool.open(plan.mounts[place % len(plan.mounts)] / "soak" / "spool", host_id=host)
+    while True:
+        started = time.monotonic()
+        _pack_all(spool)
+        time.sleep(PACKER_RESTS * (time.monotonic() - started))
+
+
+def _pack_all(spool: Spool) -> None:
+    compactor = Compactor(spool)
+    for leaf in list(scan.leaves(spool.files)):
+        compactor.compact(leaf)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from dashtools.errors import TryLater
 from dashtools.model import ChildTask, FileRef, Output, StageResult, Task
 from dashtools.ports import StageContext
 from dashtools.spool import task as tasks
 
 TYPE = "SOAK"
+STORAGE = "STORAGE"
 
 
 class ToyStage:
@@ -44,13 +47,20 @@ def child_ids(task: Task, generations: int) -> Iterator[str]:
 
 
 class ToyPlaces:
-    """Outputs beside the spool, on the same mount."""
+    """Outputs beside the spool, on the same mount; STORAGE says that it is mounted."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
+
+    @staticmethod
+    def create(root: Path) -> None:
+        """Makes the storage."""
+        (root / STORAGE).touch()
 
     def resolve(self, ref: FileRef) -> Path:
         return self._root / ref.path
 
     def output_folder(self, kind: str) -> tuple[str, Path, str]:
+        if not self._root.is_dir() or STORAGE not in os.listdir(self._root):
+            raise TryLater(f"{self._root} has no {STORAGE}: it is not mounted")
         return "toys", self._root, kind
