@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import orjson
-
+from dashtools.devices.clip_rows import Watched, exemption, is_stationary, rows_of
 from dashtools.errors import BadInput, TryLater
 from dashtools.model import Task
 from dashtools.spool import layout, scan
@@ -14,8 +13,6 @@ from dashtools.spool import task as tasks
 from dashtools.spool.layout import Entry
 from dashtools.spool.queue import Spool
 from dashtools.times import from_text
-
-_EXEMPT_FLAGS = {"is_event": "an event clip", "is_locked": "locked in the camera"}
 
 
 @dataclass(frozen=True)
@@ -59,14 +56,21 @@ class Recorded:
     archives: dict[str, Record] = field(default_factory=dict)
     """The newest archive of each video."""
     exempt: dict[str, str] = field(default_factory=dict)
-    """Video to why nothing of it may go: the camera's flags, or that they are not known."""
+    """Video to why nothing of it may go: the camera's flags, a watched plate, or that they are not known."""
+    unmissed: dict[str, str] = field(default_factory=dict)
+    """Video to why its original goes before others: it never moved, or nothing was seen in it."""
+    readings: dict[str, Record] = field(default_factory=dict)
+    """The newest HEAVY record of each video."""
     named: dict[str, set[int]] = field(default_factory=dict)
     """Task id to the attempts whose folders a record names."""
     newest: Record | None = None
 
 
-def read_records(spool: Spool) -> Recorded:
-    """Reads every final record; those that are being activated, or moved on meanwhile, are passed over."""
+def read_records(spool: Spool, watched: Watched | None = None) -> Recorded:
+    """Reads every final record; those that are being activated, or moved on meanwhile, are passed over.
+
+    Clips with a plate on the watch list are exempt where `watched` is given.
+    """
     found = Recorded()
     for entry in spool.completed():
         record = _record(spool, entry)
@@ -79,6 +83,8 @@ def read_records(spool: Spool) -> Recorded:
             found.newest = record
         if task.error is None:
             _add(found, spool, entry, record)
+    for record in found.readings.values():
+        _add_plates(found, spool, record, watched)
     return found
 
 
@@ -87,9 +93,16 @@ def _add(found: Recorded, spool: Spool, entry: Entry, record: Record) -> None:
     found.records.append(record)
     if entry.task_type == "INGEST_VIDEO":
         found.ingests[video_id] = record
-        reason = _exemption(spool, entry)
+        rows = rows_of(spool.rows(entry))
+        reason = exemption(rows)
         if reason is not None:
             found.exempt[video_id] = reason
+        if is_stationary(rows):
+            found.unmissed[video_id] = "it never moved"
+    elif entry.task_type == "HEAVY_PROCESS_VIDEO":
+        reading = found.readings.get(video_id)
+        if reading is None or reading.completed_at < record.completed_at:
+            found.readings[video_id] = record
     elif entry.task_type == "ARCHIVE_VIDEO":
         before = found.archives.get(video_id)
         if before is None or before.completed_at < record.completed_at:
@@ -106,16 +119,20 @@ def _record(spool: Spool, entry: Entry) -> Record | None:
         return None  # what no record names is kept, so a record that cannot be read removes nothing
 
 
-def _exemption(spool: Spool, entry: Entry) -> str | None:
-    """Why the camera wants this clip kept; rows that cannot be read count as a reason."""
-    try:
-        rows = [orjson.loads(line) for line in (spool.rows(entry) or b"").splitlines()]
-    except orjson.JSONDecodeError:
-        return "its flags are not known"
-    for row in rows:
-        if row.get("table") == "videos":
-            return next((words for flag, words in _EXEMPT_FLAGS.items() if row.get(flag)), None)
-    return "its flags are not known"
+def _add_plates(found: Recorded, spool: Spool, record: Record, watched: Watched | None) -> None:
+    """What the plates of a clip's newest reading mean for it."""
+    video_id, count = record.task.video_id, record.task.metadata.get("sightings")
+    if count == 0:
+        found.unmissed.setdefault(video_id, "nothing was seen in it")
+        return
+    if watched is None or not watched.plates or video_id in found.exempt:
+        return
+    entry = layout.parse(record.path)
+    rows = None if entry is None else rows_of(spool.rows(entry))
+    if rows is None and count:
+        found.exempt[video_id] = "its plates are not known"
+    elif rows and watched.is_on(rows):
+        found.exempt[video_id] = "a watched plate is in it"
 
 
 def _half_done(spool: Spool) -> list[Entry]:

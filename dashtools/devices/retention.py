@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -41,6 +41,8 @@ class Unit:
     size_bytes: int = 0
     record: Record | None = None
     archive: Record | None = None
+    unmissed: str | None = None
+    """Why nobody would miss this original: it goes before others of its policy."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Rules:
     min_free_bytes: int = 0
     storages: tuple[str, ...] = ()
     """Only these; all that this host may write when empty."""
+    video_ids: frozenset[str] | None = None
+    """Only what belongs to these clips; None: to any."""
 
 
 def check_clock(host: datetime, server: datetime, newest: Record | None, *, is_sure: bool = False) -> None:
@@ -98,6 +102,8 @@ class Judge:
         pins = pinned(self.spool)
         units: dict[str, list[Unit]] = {}
         for unit in _units(self.recorded):
+            if self.rules.video_ids is not None and unit.video_id not in self.rules.video_ids:
+                continue
             units.setdefault(unit.storage, []).append(unit)
         found: list[Verdict] = []
         for storage in self.config.storages.values():
@@ -109,7 +115,7 @@ class Judge:
             elif storage.root is not None:
                 root = mounted_root(storage)
                 there = [unit for unit in own if _is_there(root, unit)]
-                there += self._dead_units(storage, root)
+                there += self._dead_units(storage, root) if self.rules.video_ids is None else []
                 judged = [self._verdict(unit, unit.video_id in pins) for unit in there]
                 found += self._with_room(judged, root)
         return sorted(found, key=_order)
@@ -166,6 +172,7 @@ class Judge:
             if lacking > 0 and verdict.is_only_young:
                 days = (self.now - verdict.unit.recorded_at) / timedelta(days=1)
                 words = f"{days:.1f} days old: room is needed on {verdict.unit.storage}"
+                words += f", and {verdict.unit.unmissed}" if verdict.unit.unmissed else ""
                 verdict = Verdict(verdict.unit, True, words, is_only_young=True)
                 lacking -= verdict.unit.size_bytes
             found.append(verdict)
@@ -185,8 +192,9 @@ class Judge:
         return units
 
 
-def _order(verdict: Verdict) -> tuple[int, datetime, str]:
-    return _FIRST_TO_GO.index(verdict.unit.policy), verdict.unit.recorded_at, verdict.unit.path
+def _order(verdict: Verdict) -> tuple[int, bool, datetime, str]:
+    unit = verdict.unit
+    return _FIRST_TO_GO.index(unit.policy), unit.unmissed is None, unit.recorded_at, unit.path
 
 
 def _units(recorded: Recorded) -> Iterator[Unit]:
@@ -197,7 +205,8 @@ def _units(recorded: Recorded) -> Iterator[Unit]:
         if task.task_type == "INGEST_VIDEO" and (video := task.input("video")) is not None:
             is_current = recorded.ingests.get(task.video_id) is record
             at = max(at, archive.completed_at) if archive and is_current else at
-            yield _unit("raw_videos", video.path, at, record, (video,), archive)
+            unit = _unit("raw_videos", video.path, at, record, (video,), archive)
+            yield replace(unit, unmissed=recorded.unmissed.get(task.video_id))
         elif task.task_type in _POLICY_OF_TYPE and task.outputs:
             folder = attempt_folder(task)
             if folder is not None:

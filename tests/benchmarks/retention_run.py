@@ -1,13 +1,17 @@
 """A retention run over many files: does it delete exactly what it reported? `retention_run.py FOLDER [CLIPS]`.
 
-Each clip has ten files. Every 50th is pinned, every 51st an event, every 52nd half archived, every third is young.
-Prints one JSON line; status 1 when a file went that was not reported, or stayed though it was.
+Each clip has ten files. Every 50th is pinned (a trip of its own), every 51st an event, every 52nd half archived, every
+53rd shows a watched plate, every third is young. First the run is tried with the archive's share unmounted and with
+clocks that are a year off: then nothing may go. Prints one JSON line; status 1 when a file went that was not
+reported, or stayed though it was.
 """
 
 import hashlib
 import os
+import re
 import sys
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,8 +21,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT.parent), str(ROOT / "devices")]
 from retention_library import CHAIN, RetentionLibrary  # noqa: E402
 
+from dashtools.devices.clip_rows import Watched  # noqa: E402
 from dashtools.devices.pins import pin  # noqa: E402
-from dashtools.devices.removal import remove  # noqa: E402
+from dashtools.devices.recorded import read_records  # noqa: E402
+from dashtools.devices.removal import remove, server_time  # noqa: E402
+from dashtools.devices.retention import Judge, check_clock  # noqa: E402
+from dashtools.errors import TryLater  # noqa: E402
 from dashtools.model import FileRef, Task  # noqa: E402
 from dashtools.spool import layout  # noqa: E402
 from dashtools.spool import task as tasks  # noqa: E402
@@ -30,6 +38,34 @@ NAMES = {
     "HEAVY_PROCESS_VIDEO": ("indoor_nas", "heavy_output", ["detections.json", "plate_crops/1.png"]),
     "ARCHIVE_VIDEO": ("shed_nas", "archive", ["video_lowres.mp4", "manifest.json"]),
 }
+
+
+def plate_of(number: int) -> str:
+    return "AB12CDE" if number % 53 == 0 else "XX99XXX"
+
+
+def judged(library: RetentionLibrary, watched: Watched) -> Judge:
+    return replace(library.judge(), recorded=read_records(library.spool, watched))
+
+
+def refusals(library: RetentionLibrary, watched: Watched) -> dict[str, str]:
+    """What stops the run when the share is away and when a clock is off; nothing may be gone afterwards."""
+    found, marker = {}, library.roots["shed_nas"] / "STORAGE"
+    marker.rename(marker.with_name("away"))
+    try:
+        judged(library, watched).verdicts()
+        found["unmounted"] = "nothing"
+    except TryLater as error:
+        found["unmounted"] = type(error).__name__
+    marker.with_name("away").rename(marker)
+    newest = read_records(library.spool).newest
+    for name, shift in (("clock_ahead", timedelta(days=365)), ("clock_behind", timedelta(days=-365))):
+        try:
+            check_clock(utc_now() + shift, server_time(library.spool), newest)
+            found[name] = "nothing"
+        except TryLater as error:
+            found[name] = type(error).__name__
+    return found
 
 
 def add(library: RetentionLibrary, number: int) -> None:
@@ -59,8 +95,19 @@ def add(library: RetentionLibrary, number: int) -> None:
         if task_type == "INGEST_VIDEO":
             row = {"table": "videos", "video_id": video_id, "is_event": number % 51 == 0}
             (files / layout.rows_path(task_type, key, 1)).write_bytes(orjson.dumps(row) + b"\n")
+        if task_type == "HEAVY_PROCESS_VIDEO":
+            row = {"table": "sightings", "sighting_id": f"{video_id}.t001", "plate": plate_of(number)}
+            (files / layout.rows_path(task_type, key, 1)).write_bytes(orjson.dumps(row) + b"\n")
     if number % 50 == 0:
         pin(library.spool, video_id)
+
+
+def must_stay(number: int) -> bool:
+    return any(number % n == 0 for n in (3, 50, 51, 52, 53))
+
+
+def numbers_in(path: str) -> list[int]:
+    return [int(text) for text in re.findall(r"clip(\d{6})-", path)[:1]]
 
 
 def main(folder: Path, clips: int) -> int:
@@ -69,8 +116,10 @@ def main(folder: Path, clips: int) -> int:
     library = RetentionLibrary(folder)
     for number in range(clips):
         add(library, number)
-    before, started = library.files(), time.monotonic()
-    judge = library.judge()
+    watched, before = Watched(["AB12CDE"]), library.files()
+    stopped = refusals(library, watched)
+    is_untouched, started = library.files() == before, time.monotonic()
+    judge = judged(library, watched)
     going = [verdict for verdict in judge.verdicts() if verdict.may_go]
     report_s, started = time.monotonic() - started, time.monotonic()
     reported = {f"{ref.device}/{ref.path}" for verdict in going for ref in verdict.unit.files}
@@ -78,9 +127,10 @@ def main(folder: Path, clips: int) -> int:
     removal_s = time.monotonic() - started
     removed = before - library.files()
     told = {"files": len(before), "reported": len(reported), "removed": len(removed), "refused": len(refused)}
-    is_exact = removed == reported
+    wrong = [path for path in removed if any(must_stay(number) for number in numbers_in(path))]
+    is_exact = removed == reported and not wrong and is_untouched and set(stopped.values()) == {"TryLater"}
     seconds = {"report_s": round(report_s, 1), "removal_s": round(removal_s, 1)}
-    print(orjson.dumps({**told, **seconds, "is_exact": is_exact}).decode())
+    print(orjson.dumps({**told, **seconds, "stopped_by": stopped, "wrong": len(wrong), "is_exact": is_exact}).decode())
     return 0 if is_exact else 1
 
 

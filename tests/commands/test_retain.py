@@ -1,5 +1,6 @@
 """dc-retain: a report first, the same removed with --apply, tasks of full disks where that is allowed."""
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from dashtools.commands._run import status_of
 from dashtools.commands.retain import command
 from dashtools.config_store import ConfigManager
+from dashtools.spool import notes
 from dashtools.spool.cleanup import ask_for_room
 from dashtools.times import utc_now
 
@@ -106,3 +108,26 @@ def test_a_task_of_a_storage_that_this_host_lacks_is_given_back(library, retain)
     ask_for_room(library.spool, "far_nas", utc_now())
     assert retain("--auto")[1] == []
     assert [entry.state for entry in library.spool.pending("CLEANUP_STORAGE")] == ["delayed"]
+
+
+def test_a_trip_is_reported_pinned_and_unpinned_as_a_whole(library, retain):
+    facts = {"camera": "cam", "duration_ms": 60_000, "clip": "x", "storage": "indoor_nas", "path": "raw/x.mp4"}
+    for name, at in (("one", "10:00:00"), ("two", "10:01:00"), ("else", "18:00:00")):
+        library.add(name, 900, recorded_at=f"2024-01-15T{at}Z", **facts)
+    trip = "20240115T100000Z-" + hashlib.blake2b(b"cam", digest_size=4).hexdigest()
+    names = {line["video_id"].partition("-")[0] for line in retain("--trip", trip)[1]}
+    assert names == {"one", "two"}
+    assert len(retain("--pin-trip", trip)[1]) == 2
+    assert {line["video_id"].partition("-")[0] for line in retain()[1]} == {"else"}
+    assert len(retain("--unpin-trip", trip)[1]) == 2
+    assert retain("--trip", "no such trip")[0] == 65
+
+
+def test_a_clip_with_a_plate_of_the_watch_list_is_not_reported(library, retain):
+    library.add("seen", 900, plates=["AB12CDE"])
+    assert len(retain()[1]) == 3
+    notes.say(library.spool, "list", "plate:AB12CDE", "watch", by="test")
+    assert retain()[1] == []
+    assert {line["reason"] for line in retain("--kept")[1] if "seen" in line["video_id"]} == {
+        "a watched plate is in it"
+    }

@@ -48,7 +48,10 @@ class RetentionLibrary:
         return load(self.root / "spool", self.host_file, environ={"DASHTOOLS_DATA": str(self.root / "kept")})
 
     def add(self, name: str, days: float, *, steps: int = 4, storage: str = "indoor_nas", **flags) -> str:
-        """A clip taken in so many days ago, worked on up to a step; gives its video id."""
+        """A clip taken in so many days ago, worked on up to a step; gives its video id.
+
+        `flags` are columns of its row; `plates` are seen in it, `fixes` are rows of its track.
+        """
         video_id = f"{name}-0a1b2c3d"
         content = f"clip {name}".encode()
         path = f"raw/{name}.mp4"
@@ -73,10 +76,21 @@ class RetentionLibrary:
             outputs.append(FileRef(storage, f"{prefix}/{name}", type_, sha256=digest, size_bytes=len(content)))
         following = CHAIN[CHAIN.index(task_type) + 1 :][:1]
         children = [ChildTask(t, inputs=(*claim.task.inputs, *outputs)) for t in following]
-        rows = orjson.dumps({"table": "videos", "video_id": video_id, **(flags or {})}) + b"\n"
         when = to_text(utc_now() - timedelta(days=days))
         final = with_changes(claim.task, state="complete", completed_at=when, outputs=tuple(outputs))
-        self.spool.commit(claim, final, children=children, rows=rows if task_type == "INGEST_VIDEO" else b"")
+        flags = dict(flags or {})
+        plates, fixes = flags.pop("plates", None), flags.pop("fixes", ())
+        rows = []
+        if task_type == "INGEST_VIDEO":
+            rows = [{"table": "videos", "video_id": video_id, **flags}]
+            rows += [{"table": "fixes", "video_id": video_id, "is_valid": True, **fix} for fix in fixes]
+        elif task_type == "HEAVY_PROCESS_VIDEO" and plates is not None:
+            final = with_changes(final, metadata={**final.metadata, "sightings": len(plates)})
+            rows = [
+                {"table": "sightings", "sighting_id": f"{video_id}.t{n:03d}", "plate": p} for n, p in enumerate(plates)
+            ]
+        lines = b"".join(orjson.dumps(row) + b"\n" for row in rows)
+        self.spool.commit(claim, final, children=children, rows=lines)
 
     def put(self, storage: str, path: str, content: bytes) -> Path:
         target = self.roots[storage] / path

@@ -1,11 +1,14 @@
 """What the report says may go, and what it says must stay."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from retention_library import RetentionLibrary
 
+from dashtools.devices.clip_rows import Watched
 from dashtools.devices.pins import pin, unpin
+from dashtools.devices.recorded import read_records
 from dashtools.devices.retention import check_clock
 from dashtools.errors import TryLater
 from dashtools.spool import scan
@@ -168,3 +171,45 @@ def test_packed_records_are_judged_as_they_were(library):
     for leaf in list(scan.leaves(library.spool.files)):
         Compactor(library.spool).compact(leaf)
     assert before and library.going() == before
+
+
+STILL = [{"latitude": 52.0 + n * 1e-5, "longitude": 20.0, "speed_mps": 0.1} for n in range(6)]
+DRIVEN = [{"latitude": 52.0 + n * 1e-3, "longitude": 20.0, "speed_mps": 11.0} for n in range(6)]
+
+
+def test_where_room_is_needed_clips_that_stood_still_or_show_nothing_go_first(library):
+    library.add("old", 50, plates=["AB12CDE"], fixes=DRIVEN)
+    library.add("empty", 40, plates=[], fixes=DRIVEN)
+    library.add("still", 30, plates=["AB12CDE"], fixes=STILL)
+    library.add("parked", 20, plates=["AB12CDE"], is_parking=True)
+    going = [line for line in library.going(min_free_bytes=1 << 60) if line.startswith("raw_videos")]
+    assert going == ["raw_videos empty", "raw_videos still", "raw_videos parked", "raw_videos old"]
+    assert "nothing was seen in it" in library.reasons("empty", min_free_bytes=1 << 60)["raw_videos"]
+
+
+@pytest.mark.parametrize("fixes", [STILL[:3], [], DRIVEN], ids=["too_few_fixes", "no_fix", "moved"])
+def test_a_clip_does_not_count_as_still_unless_that_is_certain(library, fixes):
+    library.add("clip", 20, plates=["AB12CDE"], fixes=fixes)
+    assert read_records(library.spool).unmissed == {}
+
+
+@pytest.mark.parametrize("listed", ["AB12CDE", "A812CDE"], ids=["itself", "a_look_alike"])
+def test_a_clip_with_a_watched_plate_stays_whole(library, listed):
+    library.add("seen", 900, plates=["XX11XXX", "AB12CDE"])
+    library.add("other", 900, plates=["XX11XXX"])
+    recorded = read_records(library.spool, Watched([listed]))
+    judge = replace(library.judge(min_free_bytes=1 << 60), recorded=recorded)
+    going = {verdict.unit.video_id.partition("-")[0] for verdict in judge.verdicts() if verdict.may_go}
+    assert going == {"other"}
+
+
+def test_a_correction_tells_which_plate_is_watched(library):
+    video_id = library.add("seen", 900, plates=["XX11XXX"])
+    watched = Watched(["AB12CDE"], {f"{video_id}.t000": "AB12CDE"})
+    assert read_records(library.spool, watched).exempt == {video_id: "a watched plate is in it"}
+
+
+def test_only_clips_of_the_chosen_trip_are_judged(library):
+    chosen = library.add("one", 900)
+    library.add("two", 900)
+    assert library.going(video_ids=frozenset([chosen])) == ["heavy_output one", "preproc_data one", "raw_videos one"]
