@@ -1,4 +1,4 @@
-"""What a stage is given from outside: decoders, detectors, readers, GPS readers, encoders.
+"""What is given from outside: decoders, detectors, readers, GPS readers, encoders, the server of a remote queue.
 
 A stage never imports a backend; commands and devices choose what fills these on this machine.
 Arrays are numpy, uint8: grey (height, width), colour (height, width, 3) in BGR order.
@@ -212,3 +212,45 @@ class Stage(Protocol):
     """Folder under the storage: ingest, preproc, heavy_output, archive, final."""
 
     def __call__(self, context: StageContext) -> StageResult: ...
+
+
+@dataclass(frozen=True)
+class ServedTask:
+    """A task that a server holds for this device, under a claim that it wants to see each time."""
+
+    claim: str
+    task: Task
+    heartbeat_s: float
+
+
+class TaskServer(Protocol):
+    """The queue of a spool that this machine cannot mount.
+
+    Each call is one try: TryLater when the server or its share does not answer, ClaimLost when the claim is gone.
+    """
+
+    url: str
+
+    def claim(self, device: str, task_types: Sequence[str], able: Mapping[str, Any], nonce: str) -> ServedTask | None:
+        """The next task; None when there is none. Asked again with the same nonce it gives the same claim."""
+        ...
+
+    def beat(self, held: ServedTask) -> None:
+        """Keeps the claim alive."""
+        ...
+
+    def fetch(self, held: ServedTask, number: int, target: Path) -> None:
+        """An input's bytes in a file, which may hold the first of them already."""
+        ...
+
+    def send(self, held: ServedTask, name: str, source: Path) -> None:
+        """A result file."""
+        ...
+
+    def complete(self, held: ServedTask, result: Mapping[str, Any]) -> None:
+        """Ends the task; saying it twice is saying it once."""
+        ...
+
+    def release(self, held: ServedTask, reason: Mapping[str, Any]) -> None:
+        """Gives the task back."""
+        ...

@@ -198,7 +198,7 @@ class Worker:
 
     def _attempt(self, claim: Claim) -> Ending:
         stage = self._stage(claim.entry.task_type)
-        with self._watchdog(claim):
+        with watchdog(claim.path, self._plan.stage_timeout_s):
             return attempt(
                 self._spool,
                 claim,
@@ -230,18 +230,19 @@ class Worker:
         except ClaimLost:
             return
 
-    @contextlib.contextmanager
-    def _watchdog(self, claim: Claim) -> Iterator[None]:
-        """Ends this process when a stage hangs; the janitors take the claim over and count the failure."""
 
-        def end() -> None:
-            LOGGER.error("%s hung for %.0f s: this worker ended itself", claim.path, self._plan.stage_timeout_s)
-            os._exit(70)
+@contextlib.contextmanager
+def watchdog(what: str, timeout_s: float) -> Iterator[None]:
+    """Ends this process when a stage hangs; the janitors take the claim over and count the failure."""
 
-        timer = threading.Timer(self._plan.stage_timeout_s, end)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
+    def end() -> None:
+        LOGGER.error("%s hung for %.0f s: this worker ended itself", what, timeout_s)
+        os._exit(70)
+
+    timer = threading.Timer(timeout_s, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -14,6 +14,7 @@ PACKAGE = ROOT / "dashtools"
 GROUND = {
     "confusables",
     "errors",
+    "backoff",
     "model",
     "ports",
     "geometry",
@@ -42,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"spool", "stages", "backends", "devices", "worker", "index", "web", "bench", "commands"},
 }
 ROOM_OF_FILE = {**dict.fromkeys(GROUND, "ground"), **dict.fromkeys(CONFIG, "config")}
-ROOM_OF_FILE.update({"attempt": "worker", "worker": "worker", "__init__": "ground"})
+ROOM_OF_FILE.update({"attempt": "worker", "worker": "worker", "remote": "worker", "__init__": "ground"})
 HEAVY = {"cv2", "numpy", "onnxruntime", "av", "datasette", "rapidocr", "ai_edge_litert", "jinja2", "torch"}
 
 

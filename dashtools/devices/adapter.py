@@ -1,4 +1,4 @@
-"""What every device offers to the queue: the blueprint's DeviceAdapter over a spool and this machine's probes."""
+"""What every device offers to the queue: the blueprint's DeviceAdapter over a queue and this machine's probes."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ import socket
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-
-import orjson
 
 from dashtools.config import Config
 from dashtools.devices.probes import Machine, disk_gb
-from dashtools.errors import ClaimLost
-from dashtools.model import ChildTask, Json, Task, with_changes
-from dashtools.spool import layout
-from dashtools.spool.queue import Spool
+from dashtools.devices.queues import DeviceQueue
+from dashtools.model import Json, Task
 from dashtools.times import to_text, utc_now
 
 
@@ -57,13 +52,13 @@ class DeviceAdapter(ABC):
         """Is this device fit for its work?"""
 
 
-class SpoolDevice(DeviceAdapter):
-    """A device that works on a mounted spool; the six adapters say what is theirs."""
+class QueueDevice(DeviceAdapter):
+    """A device that works on a queue, mounted or served; the six adapters say what is theirs."""
 
     device_type = "all_in_one"
 
-    def __init__(self, spool: Spool, config: Config, machine: Machine | None = None) -> None:
-        self.spool = spool
+    def __init__(self, queue: DeviceQueue, config: Config, machine: Machine | None = None) -> None:
+        self.queue = queue
         self.config = config
         self.machine = machine or Machine()
 
@@ -71,34 +66,14 @@ class SpoolDevice(DeviceAdapter):
         """Ready tasks of a type that this device may do, the next first. No reservation: workers claim."""
         if task_type not in self.config.task_types:
             return []
-        served = self.served_capabilities()
-        ready = (e for e in self.spool.pending(task_type) if e.state == "ready")
-        mine = (e for e in ready if layout.is_served(e.requirement, served))
-        found = []
-        for entry in islice(sorted(mine, key=lambda e: (e.priority, e.key)), limit):
-            try:
-                found.append(self.spool.load(entry))
-            except FileNotFoundError:
-                continue  # claimed by another meanwhile
-        return found
+        return self.queue.ready(task_type, self.served_capabilities(), limit)
 
     def mark_task_complete(self, task_id: str, new_tasks: Sequence[Task] | None = None) -> bool:
         """Claims a ready task and completes it at once, with its children; True when this call did so.
 
         False when it is unknown, complete, or in another worker's hands, or not for this device.
         """
-        entry = self.spool.find(task_id)
-        if entry is None or entry.state != "ready" or entry.task_type not in self.config.task_types:
-            return False
-        claim = self.spool.claim_entry(entry)
-        if claim is None:
-            return False
-        final = with_changes(claim.task, state="complete", completed_at=to_text(utc_now()))
-        try:
-            self.spool.commit(claim, final, children=[_as_child(task) for task in new_tasks or ()])
-        except ClaimLost:
-            return False
-        return True
+        return self.queue.complete(task_id, self.config.task_types, self.served_capabilities(), new_tasks or ())
 
     def get_device_capabilities(self) -> DeviceCapabilities:
         """What this device is: measured, with what the configuration declares laid over it."""
@@ -140,33 +115,11 @@ class SpoolDevice(DeviceAdapter):
         return {}
 
     def register(self) -> None:
-        """Writes this device's capabilities into the spool's devices/, where the index and people see them."""
-        name = f"{self.config.device_id}.json"
-        content = orjson.dumps(self.get_device_capabilities().to_json(), option=orjson.OPT_INDENT_2)
-        self.spool.files.replace(f"devices/{name}", content, f"tmp/device~{self.spool.me.worker}")
+        """Lets everybody know this device's capabilities: they come to lie in the spool's devices/."""
+        self.queue.register(self.get_device_capabilities().to_json())
 
     def _running(self) -> Json:
-        workers = [name for name in self.spool.files.names("workers") if name.endswith(".json")]
-        records = []
-        for name in workers:
-            try:
-                records.append(orjson.loads(self.spool.files.read(f"workers/{name}")))
-            except (FileNotFoundError, orjson.JSONDecodeError):
-                continue  # the worker left or is writing
-        mine = [record for record in records if record.get("device_id") == self.config.device_id]
-        return {"tasks_running": sum(1 for record in mine if record.get("holds")), "tasks_pending_locally": 0}
+        return {"tasks_running": self.queue.running(self.config.device_id), "tasks_pending_locally": 0}
 
     def _scratch(self) -> Path:
-        return self.config.state_dir if self.config.state_dir.is_dir() else self.spool.root
-
-
-def _as_child(task: Task) -> ChildTask:
-    return ChildTask(
-        task.task_type,
-        inputs=task.inputs,
-        params=task.params,
-        metadata=task.metadata,
-        device_capabilities_required=task.device_capabilities_required,
-        priority=task.priority,
-        video_id=task.video_id,
-    )
+        return self.config.state_dir if self.config.state_dir.is_dir() else self.config.state_dir.parent

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 
-from dashtools.devices.adapter import SpoolDevice
-from dashtools.errors import DashtoolsError
+from dashtools.devices.adapter import QueueDevice
 from dashtools.model import Json, Task
 
 JETSON_HOT_C = 85.0  # the Jetson Nano throttles at 97 °C (NVIDIA thermal design guide); leave room
 GPU_HOT_C = 88.0  # GeForce cards throttle from about 90 °C
 
 
-class JetsonCoralAdapter(SpoolDevice):
+class JetsonCoralAdapter(QueueDevice):
     """Filters clips; wants its TPU and a cool board."""
 
     device_type = "jetson_coral"
@@ -34,7 +32,7 @@ class JetsonCoralAdapter(SpoolDevice):
         return found
 
 
-class RTX4090Adapter(SpoolDevice):
+class RTX4090Adapter(QueueDevice):
     """Detects and reads; wants a driver that answers and a cool card."""
 
     device_type = "rtx_4090"
@@ -52,7 +50,7 @@ class RTX4090Adapter(SpoolDevice):
         return []
 
 
-class MainServerAdapter(SpoolDevice):
+class MainServerAdapter(QueueDevice):
     """Keeps the queue: depth, and how long the spool takes to answer."""
 
     device_type = "main_server"
@@ -63,7 +61,7 @@ class MainServerAdapter(SpoolDevice):
 
     def push_task(self, task: Task) -> bool:
         """Publishes a task once for ever; False when its id is known already."""
-        return self.spool.publish(task) is not None
+        return self.queue.publish(task)
 
     def push_tasks(self, tasks: Sequence[Task]) -> int:
         """How many of these tasks were new."""
@@ -72,13 +70,10 @@ class MainServerAdapter(SpoolDevice):
     def own_metrics(self) -> Json:
         """Pending tasks by type, and the milliseconds of a listing."""
         started = time.monotonic()
-        depth = Counter(entry.task_type for entry in self.spool.pending())
-        return {"queue_depth": dict(sorted(depth.items())), "spool_ms": round(1000 * (time.monotonic() - started), 1)}
+        depths = self.queue.depths()
+        return {"queue_depth": depths, "spool_ms": round(1000 * (time.monotonic() - started), 1)}
 
     def ailments(self) -> list[str]:
         """A spool that is away or cannot be written."""
-        try:
-            self.spool.now()
-        except (DashtoolsError, OSError) as error:
-            return [f"the spool {self.spool.root} cannot be written: {error}"]
-        return []
+        ailment = self.queue.ailment()
+        return [] if ailment is None else [ailment]

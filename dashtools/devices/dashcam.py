@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dashtools.devices.adapter import SpoolDevice
+from dashtools.devices.adapter import QueueDevice
 from dashtools.devices.probes import disk_gb
 from dashtools.model import Json, Task
 
@@ -13,7 +13,7 @@ CLIP_SUFFIXES = {".mp4", ".mov", ".ts", ".avi", ".mkv"}
 CARD_FREE_MIN_GB = 0.5
 
 
-class DashcamAdapter(SpoolDevice):
+class DashcamAdapter(QueueDevice):
     """Executes no task; says what its card holds. Wi-Fi strength and battery are absent here, so they are None."""
 
     device_type = "dashcam"

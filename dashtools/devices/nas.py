@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dashtools.devices.adapter import SpoolDevice
+from dashtools.devices.adapter import QueueDevice
 from dashtools.devices.probes import disk_gb
 from dashtools.devices.storages import inside, mounted_root
 from dashtools.errors import DashtoolsError, InputMissing
@@ -14,7 +14,7 @@ from dashtools.model import Json
 FREE_MIN_GB = 1.0
 
 
-class StorageDevice(SpoolDevice):
+class StorageDevice(QueueDevice):
     """A device whose health is its storage: mounted, writable, not full."""
 
     storage_name = ""
@@ -51,14 +51,9 @@ class IndoorNASAdapter(StorageDevice):
 
     def get_video_path(self, video_id: str) -> str:
         """Path, relative to its storage, of a clip that a record of the spool names; InputMissing when none does."""
-        for entry in [*self.spool.pending(), *self.spool.completed("INGEST_VIDEO")]:
-            try:
-                task = self.spool.load(entry)
-            except FileNotFoundError:
-                continue  # moved on meanwhile
-            video = task.input("video")
-            if task.video_id == video_id and video is not None:
-                return video.path
+        path = self.queue.clip_path(video_id)
+        if path is not None:
+            return path
         raise InputMissing(f"no task names a clip of {video_id}")
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dashtools.config import Config
-from dashtools.devices.adapter import SpoolDevice
+from dashtools.devices.adapter import QueueDevice
 from dashtools.devices.compute import JetsonCoralAdapter, MainServerAdapter, RTX4090Adapter
 from dashtools.devices.dashcam import DashcamAdapter
 from dashtools.devices.nas import IndoorNASAdapter, ShedNASAdapter
 from dashtools.devices.probes import Machine
+from dashtools.devices.queues import DeviceQueue, SpoolQueue
 from dashtools.spool.queue import Spool
 
-ADAPTERS: dict[str, type[SpoolDevice]] = {
+ADAPTERS: dict[str, type[QueueDevice]] = {
     adapter.device_type: adapter
     for adapter in (
         DashcamAdapter,
@@ -19,11 +20,12 @@ ADAPTERS: dict[str, type[SpoolDevice]] = {
         MainServerAdapter,
         RTX4090Adapter,
         ShedNASAdapter,
-        SpoolDevice,
+        QueueDevice,
     )
 }
 
 
-def adapter_for(spool: Spool, config: Config, machine: Machine | None = None) -> SpoolDevice:
-    """This host's own adapter: its device_type's, else the one that does everything."""
-    return ADAPTERS[str(config.device.get("device_type", "all_in_one"))](spool, config, machine)
+def adapter_for(queue: Spool | DeviceQueue, config: Config, machine: Machine | None = None) -> QueueDevice:
+    """This host's own adapter, over a mounted spool or a server: its device_type's, else the one for everything."""
+    kind = ADAPTERS[str(config.device.get("device_type", "all_in_one"))]
+    return kind(SpoolQueue(queue) if isinstance(queue, Spool) else queue, config, machine)

@@ -21,6 +21,7 @@ from dashtools.web.rights import may
 BASE = "/api/v1"
 VARIABLES = {
     "id": r"[A-Za-z0-9_-]{1,64}",
+    "device": r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}",
     "n": r"[0-9]{1,4}",
     "name": r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}){0,3}",
 }

@@ -9,6 +9,7 @@ from datasette.utils.asgi import Response
 from dashtools.errors import BadInput, ClaimLost
 from dashtools.index.views import Media
 from dashtools.model import TASK_TYPE_PATTERN, Json, with_changes
+from dashtools.spool.layout import TASK_ID
 from dashtools.spool.presence import BEATS_PER_LEASE
 from dashtools.spool.queue import Claim, Spool, backoff_s
 from dashtools.times import to_text, utc_now
@@ -18,16 +19,19 @@ from dashtools.web.bodies import FILE_BYTES, RESULT_BYTES, chunks, read_json
 from dashtools.web.problem import Problem, json_answer
 
 CLAIM_HEADER = "dashtools-claim"
+ERROR_FIELDS = ("class", "message", "traceback")
 
 
 async def claim(call: Call) -> Response:
-    """Claims the next task for a device: {"device": ..., "task_types": [...], "capabilities": {...}, "nonce": ...}."""
-    wish = await read_json(call.request, call.receive)
-    device, types, able, nonce = _wish(wish)
+    """Claims the next task for a device, or one by its task_id.
+
+    The body is {"device", "task_types", "capabilities"?, "nonce"?, "task_id"?}.
+    """
+    name, wish = _wish(await read_json(call.request, call.receive), call.who)
 
     def take(spool: Spool) -> Json | None:
         call.api.tidier.tidy(call.api.spool, call.api.lease_s, call.api.max_failures)
-        got = claims.take(spool, claims.name_of(device, nonce), types, able)
+        got = claims.take(spool, name, wish)
         return None if got is None else _told(call, got)
 
     found = await call.with_spool(take)
@@ -36,11 +40,12 @@ async def claim(call: Call) -> Response:
     return json_answer(found)
 
 
-def _wish(value: Any) -> tuple[str, list[str], Json, str | None]:
+def _wish(value: Any, who: str) -> tuple[str, claims.Wish]:
+    """The name of the claim to be, and what it is to hold."""
     if not isinstance(value, dict):
         raise Problem(400, 'send {"device": ..., "task_types": [...]}')
     device, types = value.get("device"), value.get("task_types")
-    able, nonce = value.get("capabilities", {}), value.get("nonce")
+    able, nonce, task_id = value.get("capabilities", {}), value.get("nonce"), value.get("task_id")
     if not isinstance(device, str) or not claims.DEVICE.match(device):
         raise Problem(400, "device is of the form [A-Za-z0-9_-]{1,32}")
     if not isinstance(types, list) or not types or not all(isinstance(t, str) for t in types):
@@ -51,7 +56,9 @@ def _wish(value: Any) -> tuple[str, list[str], Json, str | None]:
         raise Problem(400, "capabilities is an object")
     if nonce is not None and (not isinstance(nonce, str) or not claims.NONCE.match(nonce)):
         raise Problem(400, "nonce is 16 to 32 hexadecimal digits, new for each claim")
-    return device, types, able, nonce
+    if task_id is not None and (not isinstance(task_id, str) or not TASK_ID.match(task_id)):
+        raise Problem(400, "task_id is of the form [A-Za-z0-9_-]{1,64}")
+    return claims.name_of(device, nonce), claims.Wish(types, able, task_id, who)
 
 
 def _told(call: Call, got: Claim) -> Json:
@@ -77,7 +84,7 @@ def _needed(call: Call, body: Any = None) -> str:
 
 
 def _held(call: Call, spool: Spool, name: str) -> Claim:
-    got = claims.held(spool, name)
+    got = claims.held(spool, name, call.who)
     if got.entry.task_id != call.variable("id"):
         raise ClaimLost("the claim is of another task")
     return got
@@ -89,28 +96,33 @@ async def heartbeat(call: Call) -> Response:
 
     def beat(spool: Spool) -> Json:
         _held(call, spool, name)
-        return _told(call, claims.beat(spool, name))
+        return _told(call, claims.beat(spool, name, call.who))
 
     return json_answer(await call.with_spool(beat))
 
 
 async def release(call: Call) -> Response:
-    """Gives a claim back: {"reason": ..., "failed": false}; a failed attempt counts towards max_failures."""
+    """Gives a claim back: {"reason"?, "failed"?, "wait"?, "error"?}; failed counts towards max_failures.
+
+    Failed or to wait, the task is delayed by the backoff; otherwise it is ready at once.
+    """
     body = await read_json(call.request, call.receive)
     name = _needed(call, body)
     body = body if isinstance(body, dict) else {}
-    failed = body.get("failed") is True
-    reason = {"event": "failed" if failed else "released", "message": str(body.get("reason") or "given back")[:2000]}
+    failed, waits, error = body.get("failed") is True, body.get("wait") is True, body.get("error")
+    kept = {k: str(v)[:4000] for k, v in error.items() if k in ERROR_FIELDS} if isinstance(error, dict) else {}
+    reason = {"event": "failed" if failed else "waited" if waits else "released", **kept}
+    reason["message"] = str(body.get("reason") or kept.get("message") or "given back")[:2000]
 
     def give_back(spool: Spool) -> Json:
         got, mine = _held(call, spool, name), claims.acting(spool, name)
         count = got.entry.failures + int(failed)
         if failed and count >= call.api.max_failures:
-            error = _flag({"message": reason["message"], "retryable": True})
-            now = to_text(utc_now())
-            mine.commit(got, with_changes(got.task, state="complete", failures=count, completed_at=now, error=error))
+            final_error = _flag({**reason, "retryable": True})
+            changes: Json = {"state": "complete", "failures": count, "completed_at": to_text(utc_now())}
+            mine.commit(got, with_changes(claims.with_history(spool, got), **changes, error=final_error))
         else:
-            delay_s = backoff_s(call.api.retry_delay_s, count, got.entry.key) if failed else 0.0
+            delay_s = backoff_s(call.api.retry_delay_s, count, got.entry.key) if failed or waits else 0.0
             mine.release(got, reason=reason, failures=int(failed), delay_s=delay_s)
         claims.forget(spool, name)
         return {"task_id": got.entry.task_id}
@@ -164,7 +176,8 @@ async def put_output(call: Call) -> Response:
 async def complete(call: Call) -> Response:
     """Completes a task, with new tasks; under a claim also with outputs, rows, metadata or the error flag.
 
-    The body is an array of new tasks, or an object with any of claim, new_tasks, outputs, rows, metadata, error.
+    The body is an array of new tasks, or an object with any of claim, new_tasks, outputs, rows, metadata, settings and
+    error.
     """
     body = await read_json(call.request, call.receive, RESULT_BYTES)
     body = {"new_tasks": body} if isinstance(body, list) else body if body is not None else {}
@@ -182,7 +195,7 @@ def _complete(call: Call, spool: Spool, name: str, body: Json) -> Json:
     record = claims.record_of(spool, name)
     try:
         got = _held(call, spool, name)
-        final, children, rows = _ending(call, got, name, body)
+        final, children, rows = _ending(call, spool, got, body)
         claims.acting(spool, name).commit(got, final, children=children, rows=rows)
     except ClaimLost:
         path = None if record is None else record.get("holds")
@@ -194,20 +207,24 @@ def _complete(call: Call, spool: Spool, name: str, body: Json) -> Json:
     return {**final.to_json(), "condition": "failed" if final.error else "complete"}
 
 
-def _ending(call: Call, got: Claim, name: str, body: Json) -> tuple[Any, list[Any], bytes]:
+def _ending(call: Call, spool: Spool, got: Claim, body: Json) -> tuple[Any, list[Any], bytes]:
     outputs, metadata, error = body.get("outputs") or [], body.get("metadata") or {}, body.get("error")
-    if not isinstance(metadata, dict) or not (error is None or isinstance(error, dict)):
-        raise BadInput("metadata and error are objects")
+    settings = body.get("settings")
+    if not isinstance(metadata, dict) or not all(
+        value is None or isinstance(value, dict) for value in (error, settings)
+    ):
+        raise BadInput("metadata, settings and error are objects")
     wishes = api_tasks.children_of(body.get("new_tasks") or [], got.task.video_id)
     folder = results.folder_of(call.api, got) if call.api.output_folder is not None and outputs else None
     if outputs and folder is None:
         raise BadInput("no output can be named: this server has no storage")
     final = with_changes(
-        got.task,
+        claims.with_history(spool, got),
         state="complete",
         completed_at=to_text(utc_now()),
         outputs=() if folder is None else results.sealed(folder, outputs),
-        metadata={**got.task.metadata, **metadata, "claim": name},
+        metadata={**got.task.metadata, **metadata, "claim": got.entry.worker},
+        params=got.task.params if settings is None else {**got.task.params, "settings": settings},
         error=None if error is None else _flag(error),
     )
     return final, results.placed(wishes, folder), results.row_lines(body.get("rows") or [], folder)
@@ -215,4 +232,5 @@ def _ending(call: Call, got: Claim, name: str, body: Json) -> tuple[Any, list[An
 
 def _flag(error: Json) -> Json:
     kind, message = str(error.get("class") or "ProcessingError")[:64], str(error.get("message") or "")[:4000]
-    return {"class": kind, "message": message, "retryable": error.get("retryable") is True, "traceback": None}
+    trace = None if error.get("traceback") is None else str(error["traceback"])[:20_000]
+    return {"class": kind, "message": message, "retryable": error.get("retryable") is True, "traceback": trace}

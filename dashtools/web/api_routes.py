@@ -47,7 +47,11 @@ ROUTES: tuple[Route, ...] = (
         (201, 400, 408, 409, 413, AWAY, 507), body="file", headers=CLAIM,
     ),
     Route("GET", "/devices", "read", api_status.list_devices, (200, AWAY, 507)),
-    Route("GET", "/devices/{id}", "read", api_status.get_device, (200, 404, AWAY, 507)),
+    Route("GET", "/devices/{device}", "read", api_status.get_device, (200, 404, AWAY, 507)),
+    Route(
+        "PUT", "/devices/{device}", "work", api_status.put_device,
+        (200, 400, 408, 413, 415, AWAY, 507), body="Device",
+    ),
     Route("GET", "/config", "read", api_config.get_config, (200, 304, 404, 422, AWAY), headers=("If-None-Match",)),
     Route(
         "PUT", "/config", "admin", api_config.put_config,

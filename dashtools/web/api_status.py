@@ -8,19 +8,23 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import orjson
 from datasette.utils.asgi import Response
 
 import dashtools
-from dashtools.errors import DashtoolsError
+from dashtools import schemas
+from dashtools.errors import BadInput, DashtoolsError
 from dashtools.model import Json
 from dashtools.spool.queue import Spool
 from dashtools.times import from_seconds, from_text, to_text, utc_now
 from dashtools.web.api import Call
+from dashtools.web.bodies import read_json
 from dashtools.web.pages import ask
 from dashtools.web.problem import RETRY_AFTER_S, Problem, json_answer
 
+DEVICE_BYTES = 64 << 10
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -31,10 +35,26 @@ async def list_devices(call: Call) -> Response:
 
 async def get_device(call: Call) -> Response:
     """One device."""
-    found = (await call.with_spool(lambda spool: _devices(spool, call.api.lease_s))).get(call.variable("id"))
+    device_id = call.variable("device")
+    found = (await call.with_spool(lambda spool: _devices(spool, call.api.lease_s))).get(device_id)
     if found is None:
-        raise Problem(404, f"no device {call.variable('id')}")
+        raise Problem(404, f"no device {device_id}")
     return json_answer(found)
+
+
+async def put_device(call: Call) -> Response:
+    """Registers a device: what it is and can do, as schemas/device.schema.json has it."""
+    device_id, value = call.variable("device"), await read_json(call.request, call.receive, DEVICE_BYTES)
+    found = schemas.problems("device", value) if isinstance(value, dict) else ["it must be an object"]
+    if found or value["device_id"] != device_id:
+        raise BadInput(f"not this device: {'; '.join(found[:5]) or 'its device_id is another'}")
+    content = orjson.dumps(value, option=orjson.OPT_INDENT_2)
+
+    def write(spool: Spool) -> None:
+        spool.files.replace(f"devices/{device_id}.json", content, f"tmp/device~{spool.me.worker}~{uuid4().hex[:8]}")
+
+    await call.with_spool(write)
+    return json_answer(value)
 
 
 def _devices(spool: Spool, lease_s: float) -> dict[str, Json]:

@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from dashtools.model import Json, Task, with_changes
 from dashtools.spool import layout
 from dashtools.spool import task as tasks
 from dashtools.spool.janitor import Janitor
+from dashtools.spool.layout import Entry
 from dashtools.spool.queue import Claim, Spool
 from dashtools.times import to_text, utc_now
 
@@ -42,17 +43,29 @@ def acting(spool: Spool, worker: str) -> Spool:
     return Spool(spool.root, spool.files, spool.uuid, replace(spool.me, worker=worker))
 
 
-def take(spool: Spool, name: str, task_types: Sequence[str], capabilities: Mapping[str, Any]) -> Claim | None:
-    """The next task for a device, held under `name`; the same one for a name that holds one already."""
+@dataclass(frozen=True)
+class Wish:
+    """What a device asks for: the next task of these types, or one of them by its id."""
+
+    task_types: Sequence[str]
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    task_id: str | None = None
+    by: str = "local"
+    """Who asks, by the name of the token: nobody else may use the claim."""
+
+
+def take(spool: Spool, name: str, wish: Wish) -> Claim | None:
+    """A task for a device, held under `name`; the same one for a name that holds one already."""
     record = record_of(spool, name)
     if record is not None and record.get("holds"):
-        return held(spool, name)
-    if spool.scanner(task_types, capabilities).next() is None:
+        return held(spool, name, wish.by)
+    if _first(spool, wish) is None:
         return None  # an idle poll writes nothing
-    _write(spool, name, 1, None, task_types)
+    about = {"task_types": list(wish.task_types), "by": wish.by}
+    _write(spool, name, 1, None, about)
     mine = acting(spool, name)
     try:
-        claim = _next_valid(mine, task_types, capabilities)
+        claim = _next_valid(mine, wish)
     except DashtoolsError:
         with contextlib.suppress(DashtoolsError):  # else the lease runs out
             mine.give_back_unsure()
@@ -60,12 +73,25 @@ def take(spool: Spool, name: str, task_types: Sequence[str], capabilities: Mappi
     if claim is None:
         forget(spool, name)
         return None
-    _write(spool, name, 2, claim.path, task_types)
+    _write(spool, name, 2, claim.path, about)
     return claim
 
 
-def _next_valid(mine: Spool, task_types: Sequence[str], capabilities: Mapping[str, Any]) -> Claim | None:
-    scanner = mine.scanner(task_types, capabilities)
+def _first(spool: Spool, wish: Wish) -> Entry | None:
+    """What the wish would get."""
+    if wish.task_id is None:
+        return spool.scanner(wish.task_types, wish.capabilities).next()
+    waiting = (entry for kind in wish.task_types for entry in spool.pending(kind) if entry.task_id == wish.task_id)
+    found = next(waiting, None)
+    is_free = found is not None and found.state == "ready" and layout.is_served(found.requirement, wish.capabilities)
+    return found if is_free else None
+
+
+def _next_valid(mine: Spool, wish: Wish) -> Claim | None:
+    if wish.task_id is not None:
+        entry = _first(mine, wish)
+        return None if entry is None else mine.claim_entry(entry)
+    scanner = mine.scanner(wish.task_types, wish.capabilities)
     while (claim := mine.claim(scanner)) is not None and claim.problem is not None:
         error = {"class": "BadInput", "message": claim.problem, "retryable": False, "traceback": None}
         final = with_changes(claim.task, state="complete", completed_at=to_text(utc_now()), error=error)
@@ -73,12 +99,12 @@ def _next_valid(mine: Spool, task_types: Sequence[str], capabilities: Mapping[st
     return claim
 
 
-def held(spool: Spool, name: str) -> Claim:
-    """The claim of that name; ClaimLost when it is gone."""
+def held(spool: Spool, name: str, by: str = "local") -> Claim:
+    """The claim of that name; ClaimLost when it is gone or was made by another."""
     record = record_of(spool, name)
     path = str(record.get("holds")) if record is not None else ""
     entry = layout.parse(path)
-    if entry is None or entry.worker != name:
+    if record is None or entry is None or entry.worker != name or record.get("by", "local") != by:
         raise ClaimLost("the claim is gone")
     try:
         task = tasks.reopened(tasks.from_bytes(spool.files.read(path)))
@@ -88,12 +114,21 @@ def held(spool: Spool, name: str) -> Claim:
     return Claim(path, entry, task)
 
 
-def beat(spool: Spool, name: str) -> Claim:
+def beat(spool: Spool, name: str, by: str = "local") -> Claim:
     """Raises the counter of a claim that still stands; ClaimLost otherwise."""
-    claim = held(spool, name)
+    claim = held(spool, name, by)
     record = record_of(spool, name) or {}
-    _write(spool, name, int(record.get("beat", 0)) + 1, claim.path, record.get("task_types", []))
+    about = {"task_types": record.get("task_types", []), "by": by}
+    _write(spool, name, int(record.get("beat", 0)) + 1, claim.path, about)
     return claim
+
+
+def with_history(spool: Spool, claim: Claim) -> Task:
+    """The claimed task with why its earlier attempts ended, as a worker on files records it."""
+    known = {entry.get("attempt") for entry in claim.task.history}
+    earlier = spool.attempts(claim.entry) if claim.entry.attempt > 1 else []
+    fresh = tuple(entry for entry in earlier if entry["attempt"] not in known)
+    return with_changes(claim.task, history=(*claim.task.history, *fresh))
 
 
 def committed(spool: Spool, name: str, task_id: str, path: str | None) -> Task | None:
@@ -131,9 +166,9 @@ def forget(spool: Spool, name: str) -> None:
     spool.files.unlink(f"workers/{name}.json")
 
 
-def _write(spool: Spool, name: str, counter: int, holds: str | None, task_types: Sequence[str]) -> None:
+def _write(spool: Spool, name: str, counter: int, holds: str | None, about: Json) -> None:
     record = {"worker": name, "device_id": name.split("~")[1], "via": "http", "lock": "unavailable", "beat": counter}
-    record |= {"holds": holds, "task_types": list(task_types)}
+    record |= {"holds": holds, **about}
     scratch = f"tmp/beat~{name}~{secrets.token_hex(4)}"  # two heartbeats at once must not share it
     spool.files.replace(f"workers/{name}.json", orjson.dumps(record, option=orjson.OPT_INDENT_2), scratch)
 

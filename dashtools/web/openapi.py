@@ -12,6 +12,8 @@ from dashtools.model import Json
 from dashtools.web.api import BASE, VARIABLES, Route
 
 TEXT: Json = {"type": "string"}
+FREE: Json = {"type": "object"}
+FLAG: Json = {"type": "boolean"}
 NEW_TASKS: Json = {"type": "array", "items": {"type": "object", "required": ["task_type"]}}
 QUERY: dict[str, Json] = {
     "type": {"type": "string", "pattern": "^[A-Z][A-Z0-9_]*$"},
@@ -30,17 +32,18 @@ def _schemas() -> Json:
     error = _object([], **{"class": TEXT, "message": TEXT, "retryable": {"type": "boolean"}})
     rows = {"type": "array", "items": _object(["table"], table=TEXT)}
     full = _object(
-        [], claim=TEXT, new_tasks=NEW_TASKS, outputs=outputs, rows=rows, metadata={"type": "object"}, error=error
+        [], claim=TEXT, new_tasks=NEW_TASKS, outputs=outputs, rows=rows, metadata=FREE, settings=FREE, error=error
     )
     types = {"type": "array", "items": TEXT, "minItems": 1}
     return {
         "Task": {k: v for k, v in schemas.schema("task").items() if k not in ("$schema", "$id")},
+        "Device": {k: v for k, v in schemas.schema("device").items() if k not in ("$schema", "$id")},
         "Config": {"type": "object", "description": "a part of the configuration; see schemas/config.schema.json"},
         "State": _object(["state"], state={"const": "complete"}),
         "Claim": _object([], claim=TEXT),
-        "Wish": _object(["device", "task_types"], device=TEXT, task_types=types, capabilities={"type": "object"},
+        "Wish": _object(["device", "task_types"], device=TEXT, task_types=types, capabilities=FREE, task_id=TEXT,
                         nonce={"type": "string", "pattern": "^[0-9a-f]{16,32}$"}),
-        "Release": _object([], claim=TEXT, reason=TEXT, failed={"type": "boolean"}),
+        "Release": _object([], claim=TEXT, reason=TEXT, failed=FLAG, wait=FLAG, error=error),
         "Completion": {"anyOf": [NEW_TASKS, full]},
         "Problem": _object(["title", "status"], type=TEXT, title=TEXT, status={"type": "integer"}, detail=TEXT),
     }  # fmt: skip

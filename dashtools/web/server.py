@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from dashtools.web import formats, plugin
 from dashtools.web.api_settings import ApiSettings
 from dashtools.web.attempts import Attempts
 from dashtools.web.audit import AuditLog
+from dashtools.web.connections import Connection
 from dashtools.web.database import IndexDatabase
 from dashtools.web.passwords import Password
 from dashtools.web.sessions import Sessions
@@ -105,19 +107,26 @@ def serve_until_signal(settings: WebSettings, announce: Callable[[str], None]) -
 
 async def _serve(datasette: Datasette, settings: WebSettings, announce: Callable[[str], None]) -> None:
     await datasette.invoke_startup()
-    config = uvicorn.Config(
+    await Server(config_of(datasette, settings), announce).serve()
+
+
+def config_of(datasette: Datasette, settings: WebSettings) -> uvicorn.Config:
+    """How uvicorn is to serve it."""
+    return uvicorn.Config(
         datasette.app(),
         host=settings.host,
         port=settings.port,
+        http=Connection,
+        ws="none",
         log_level="warning",
         access_log=False,  # plates and positions are in URLs: they stay out of logs
+        server_header=False,
         timeout_graceful_shutdown=3,
         lifespan="on",
     )
-    await _Server(config, announce).serve()
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """A server that says when it listens, and for which a signal is a normal end."""
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[str], None]) -> None:
@@ -134,6 +143,9 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         before = {number: signal.signal(number, self._leave) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield

@@ -8,6 +8,9 @@ import pytest
 
 from dashtools.config import load
 from dashtools.devices.probes import Machine
+from dashtools.devices.registry import adapter_for
+from dashtools.devices.server import Server
+from dashtools.devices.server_queue import ServerQueue
 from dashtools.devices.storages import create_own_storages
 from dashtools.spool.queue import Spool
 
@@ -61,3 +64,31 @@ def host(tmp_path):
         return spool, config
 
     return of_type
+
+
+@pytest.fixture(scope="session")
+def current(tmp_path_factory, serve_long):
+    """A link to the spool at hand, and the URL of one server for whatever it leads to."""
+    from dashtools.index.refresh import refresh
+    from dashtools.web.api_settings import ApiSettings
+    from dashtools.web.server import WebSettings
+
+    folder = tmp_path_factory.mktemp("served")
+    Spool.create(folder / "first")
+    refresh(folder / "first", folder / "index.db")
+    return folder / "link", serve_long(WebSettings(folder / "index.db", port=0, api=ApiSettings(folder / "link")))
+
+
+@pytest.fixture(params=["files", "http"])
+def connect(request):
+    """A function that gives an adapter of a host: over its mounted spool, or over HTTP to a server of that spool."""
+
+    def to(spool, config, machine):
+        if request.param == "files":
+            return adapter_for(spool, config, machine)
+        link, url = request.getfixturevalue("current")
+        link.unlink(missing_ok=True)
+        link.symlink_to(spool.root)
+        return adapter_for(ServerQueue(Server(url), config.device_id), config, machine)
+
+    return to

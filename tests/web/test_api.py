@@ -136,6 +136,17 @@ def test_devices_say_who_is_alive_and_what_they_hold(desk):
     is_problem(desk.get("/api/v1/devices/none"), 404)
 
 
+def test_a_device_registers_itself_as_the_schema_says(desk):
+    able = {"cpu_cores": 4, "cpu_arch": "arm64", "memory_gb": 4, "storage_gb": None, "gpu": None, "accelerators": []}
+    device = {"device_id": "jetson.local", "hostname": "jetson-1", "device_type": "jetson_coral"}
+    device |= {"task_types_supported": ["PREPROCESS_VIDEO"], "capabilities": able, "status": {}}
+    assert desk.get("/api/v1/devices/jetson.local", "PUT", json=device).status_code == 200
+    assert desk.get("/api/v1/devices/jetson.local").json()["capabilities"] == able
+    is_problem(desk.get("/api/v1/devices/another", "PUT", json=device), 400)
+    is_problem(desk.get("/api/v1/devices/jetson.local", "PUT", json={**device, "hostname": 3}), 400)
+    is_problem(desk.get("/api/v1/devices/jetson.local", "PUT", json=[]), 400)
+
+
 def test_health_and_metrics_tell_the_queue(desk):
     desk.library.add("three.mp4")
     assert desk.get("/api/v1/health").json()["status"] == "ok"
@@ -180,7 +191,7 @@ def test_every_route_of_the_table_is_served(desk):
     from dashtools.web.api_routes import ROUTES
 
     for route in ROUTES:
-        path = route.path.replace("{id}", "a").replace("{n}", "0").replace("{name}", "x.json")
+        path = route.path.replace("{id}", "a").replace("{n}", "0").replace("{name}", "x.json").replace("{device}", "a")
         answer = desk.get(f"/api/v1{path}", route.method, json={} if route.body else None)
         assert answer.status_code in route.statuses, (route, answer.text)
 

@@ -187,3 +187,42 @@ def test_a_claim_of_another_task_does_not_count(desk, claimed):
     other = {**claimed, "task": {"task_id": "another"}}
     assert ask(desk, other, "heartbeat").status_code == 409
     assert ask(desk, other, "complete").status_code == 409
+
+
+def test_a_task_can_be_claimed_by_its_id_if_it_is_free(desk):
+    for name in ("three.mp4", "four.mp4"):
+        desk.library.add(name)
+    last = sorted(desk.library.spool.pending(), key=lambda entry: entry.key)[-1]
+    wish = {"device": "jet-1", "task_types": ["INGEST_VIDEO"], "task_id": last.task_id}
+    assert desk.get(CLAIM, "POST", json=wish).json()["task"]["task_id"] == last.task_id
+    assert desk.get(CLAIM, "POST", json=wish).status_code == 404
+    assert desk.get(CLAIM, "POST", json={**wish, "task_types": ["ARCHIVE_VIDEO"]}).status_code == 404
+    assert desk.get(CLAIM, "POST", json={**wish, "task_id": "../x"}).status_code == 400
+
+
+def test_a_claim_serves_only_the_token_that_made_it(desk):
+    from dashtools.web.tokens import Tokens
+
+    tokens = desk.options["tokens"] = Tokens(desk.folder / "local" / "tokens.json")
+    mine, other = ({"authorization": f"Bearer {tokens.add(name, 'work')}"} for name in ("mine", "other"))
+    desk.library.add("three.mp4")
+    got = desk.get(CLAIM, "POST", json={"device": "jet-1", "task_types": ["INGEST_VIDEO"]}, headers=mine).json()
+    path = f"/api/v1/tasks/{got['task']['task_id']}"
+    for what in ("heartbeat", "complete", "release"):
+        answer = desk.get(f"{path}/{what}", "POST", headers={**other, "dashtools-claim": got["claim"]})
+        assert answer.status_code == 409, what
+    assert desk.get(f"{path}/heartbeat", "POST", headers={**mine, "dashtools-claim": got["claim"]}).status_code == 200
+
+
+def test_a_wait_is_delayed_and_counts_no_failure(desk, claimed):
+    assert ask(desk, claimed, "release", json={"wait": True, "reason": "the camera is busy"}).status_code == 200
+    (entry,) = desk.library.spool.pending("INGEST_VIDEO")
+    assert (entry.state, entry.failures) == ("delayed", 0)
+
+
+def test_the_record_tells_of_earlier_attempts_and_the_settings(desk, claimed):
+    ask(desk, claimed, "release", json={"reason": "shutting down"})
+    again = desk.get(CLAIM, "POST", json={"device": "jet-1", "task_types": ["INGEST_VIDEO"]}).json()
+    done = ask(desk, again, "complete", json={"settings": {"sample_fps": 5}}).json()
+    assert done["params"]["settings"] == {"sample_fps": 5}
+    assert [(e["event"], e.get("message")) for e in done["history"]][1:] == [("released", "shutting down")]

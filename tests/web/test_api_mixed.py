@@ -23,7 +23,7 @@ def http_device(root, number, done):
     spool = Spool.open(root)
     while not done.is_set():
         name = claims.name_of(f"dev-{number}")
-        got = claims.take(spool, name, TYPE, {})
+        got = claims.take(spool, name, claims.Wish(TYPE))
         if got is None or rng.random() < 0.2:
             continue
         try:

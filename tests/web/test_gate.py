@@ -65,7 +65,7 @@ def test_every_changing_route_needs_more_than_reading(desk, tokens):
     headers = bearer(tokens.add("a", "read"))
     for route in ROUTES:
         if route.method != "GET":
-            path = route.path.replace("{id}", "a").replace("{name}", "x")
+            path = route.path.replace("{id}", "a").replace("{name}", "x").replace("{device}", "a")
             assert desk.get(f"/api/v1{path}", route.method, json={}, headers=headers).status_code == 403
 
 
