@@ -108,7 +108,7 @@ def _load(connection: sqlite3.Connection, spool: Spool, loader: Loader, leaf: Le
             continue
         count += 1
         loader.add_task(final)
-        loader.add_content(final, contents.loose_rows(spool, entry.path) if rows is None else rows)
+        loader.add_content(final, contents.rows_beside(spool, leaf.contents, entry.path) if rows is None else rows)
     leaves.remember(connection, Leaf(leaf.contents, mtime_ns))
     return count
 

@@ -119,8 +119,11 @@ class Batch:
     def take(self, leaf: Leaf) -> None:
         """Reads what is new in a leaf; applies the batch whenever it is large enough."""
         self._report.leaves_read += 1
-        entries = {entry.path: entry for entry in leaf.contents.entries()}
         present = leaves.present(self._connection, leaf.path)
+        entries = {entry.path: entry for entry in leaf.contents.entries()}
+        if present - entries.keys():  # a listing may lack what is being packed; the next has the pack
+            leaf = replace(leaf, contents=contents.listed(self._spool, leaf.path))
+            entries = {entry.path: entry for entry in leaf.contents.entries()}
         self._gone += sorted(present - entries.keys())
         self._leaves[leaf.path] = replace(leaf, mtime_ns=0)
         is_whole, new = True, [entries[path] for path in sorted(entries.keys() - present)]
@@ -194,7 +197,8 @@ class Batch:
             self._connection.execute("UPDATE leaves SET mtime_ns = 0 WHERE path = ?", (leaf,))
             return
         if rows is None:
-            rows = contents.loose_rows(self._spool, path)
+            leaf = self._leaves.get(path.rpartition("/")[0])
+            rows = contents.rows_beside(self._spool, None if leaf is None else leaf.contents, path)
         self._mark(path, 1)
         derivation.before({final.video_id, *videos_of(rows)})
         loader.add_content(final, rows)
