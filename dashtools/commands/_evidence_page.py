@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
@@ -12,26 +12,40 @@ td,th{border-bottom:1px solid #ccc;padding:.25rem .5rem;text-align:left;vertical
 code{font-size:.85em;overflow-wrap:anywhere}img,video{max-width:100%;background:#eee}"""
 
 
-def page(told: dict[str, Any], manifest: dict[str, Any]) -> str:
-    """HTML of one sighting: what was read, when and where, from which bytes."""
-    pictures = [entry["path"] for entry in manifest["files"] if entry["type"] in ("plate_crop", "best_frame")]
-    videos = [entry["path"] for entry in manifest["files"] if entry["type"] in ("video", "segment", "video_lowres")]
+def page(clips: Sequence[dict[str, Any]], manifest: dict[str, Any]) -> str:
+    """HTML of the folder: for each clip what was read, when and where, from which bytes."""
+    title = " ".join(str(value) for value in manifest["about"].values())
+    plates = list(dict.fromkeys(told["plate"] for clip in clips for told in clip["sightings"]))
     parts = [
-        f"<h1>{escape(told['plate'])}</h1>",
-        _table([(name, told.get(name)) for name in _FACTS]),
-        *(f'<p><video controls preload="metadata" src="{escape(path, quote=True)}"></video>' for path in videos),
-        *(f'<p><a href="{escape(path, quote=True)}">{escape(path)}</a>' for path in videos),
-        *(f'<p><img alt="{escape(path, quote=True)}" src="{escape(path, quote=True)}">' for path in pictures),
-        "<h2>Every read</h2>",
-        _reads(told["reads"]),
-        "<h2>The original</h2>",
-        _table(list(manifest["original"].items())),
+        f"<h1>{escape(' '.join(plates) or title)}</h1>",
+        _table(list(manifest["about"].items())),
+        *(part for clip in clips for part in _clip(clip, manifest)),
         "<h2>Every file</h2>",
         _table([(entry["path"], entry["sha256"]) for entry in manifest["files"]]),
         "<p>To check this folder: <code>python3 verify.py</code>. It needs nothing but Python.</p>",
     ]
-    head = f'<meta charset="utf-8"><title>{escape(told["sighting_id"])}</title><style>{_STYLE}</style>'
+    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
     return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>\n' + "\n".join(parts) + "\n</body></html>\n"
+
+
+def _clip(clip: dict[str, Any], manifest: dict[str, Any]) -> Iterator[str]:
+    entry = clip["entry"]
+    base = f"clips/{entry['video_id']}/"
+    own = [file for file in manifest["files"] if file["path"].startswith(base)]
+    yield f"<h2>{escape(entry['original']['clip'])}</h2>"
+    for path in [file["path"] for file in own if file["type"] in ("video", "segment", "video_lowres")]:
+        yield f'<p><video controls preload="metadata" src="{escape(path, quote=True)}"></video>'
+        yield f'<p><a href="{escape(path, quote=True)}">{escape(path)}</a>'
+    for told in clip["sightings"]:
+        yield f"<h3>{escape(str(told['plate']))}</h3>"
+        yield _table([(name, told.get(name)) for name in _FACTS])
+        for file in own:
+            if file["type"] in ("plate_crop", "best_frame") and f"/{told['sighting_id']}" in file["path"]:
+                path = escape(file["path"], quote=True)
+                yield f'<p><img alt="{path}" src="{path}">'
+        yield _reads(told["reads"])
+    yield "<h3>The original</h3>"
+    yield _table(list(entry["original"].items()))
 
 
 _FACTS = (

@@ -1,4 +1,4 @@
-"""dc-export: plates, sightings, trips and fixes for other programs, and a sighting as evidence."""
+"""dc-export: plates, sightings, trips and fixes for other programs, and a sighting or a span as evidence."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FORMATS = ("csv", "jsonl", "geojson", "gpx", "kml")
 
 @click.group(context_settings={"help_option_names": ["--help"]})
 def command() -> None:
-    """Write plates, sightings, trips or fixes as CSV, JSON lines, GeoJSON, GPX or KML, or a sighting as evidence.
+    """Write plates, sightings, trips or fixes as CSV, JSON lines, GeoJSON, GPX or KML, or a span as evidence.
 
     The columns and their order are a promise. Times are UTC, and beside it local time where the clip's zone is known;
     time_method says where a clip's time comes from.
@@ -157,18 +157,28 @@ def _time(text: str | None) -> str | None:
 
 @command.command()
 @common
-@click.argument("sighting_id")
+@click.argument("sighting_id", required=False, metavar="[SIGHTING]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", required=True, help="The new folder.")
-@click.option("--pad", "pad_s", type=float, default=5.0, show_default=True, help="Seconds before and after it.")
-@click.option("--whole", "is_whole", is_flag=True, help="The whole original instead of a segment.")
-def evidence(session: Session, sighting_id: str, output: Path, pad_s: float, is_whole: bool) -> None:
-    """A folder with the original's bytes, digests from intake on, reads, crops, GPS, a page and its own verify.py.
+@click.option("--trip", "trip_id", metavar="TRIP", help="Every clip of a trip instead of one sighting.")
+@click.option("--since", metavar="TIME", help="Everything from this time on (RFC 3339 with zone, or a date in UTC).")
+@click.option("--until", metavar="TIME", help="Everything before this time.")
+@click.option("--video", "video_id", metavar="VIDEO", help="Of this video only.")
+@click.option("--pad", "pad_s", type=float, default=5.0, show_default=True, help="Seconds around a sighting.")
+@click.option("--whole", "is_whole", is_flag=True, help="Whole originals instead of segments.")
+def evidence(session: Session, output: Path, since: str | None, until: str | None, **asked: Any) -> None:
+    """A folder with the originals' bytes, digests from intake on, reads, crops, GPS, a page and its own verify.py.
 
-    Prints the seal: note it elsewhere, for it tells this folder from one that was made over.
+    Of a sighting, a trip, or all between two times. A clip that is wanted from end to end is copied whole, of others
+    the segment by stream copy. Prints the seal: note it elsewhere, for it tells this folder from one that was made
+    over.
     """
-    from dashtools.commands._evidence import Wish, export_evidence
+    from dashtools.commands._evidence import export_evidence
+    from dashtools.commands._evidence_span import Wish
 
+    wish = Wish(since=_time(since), until=_time(until), **asked)
+    is_span = bool(wish.trip_id or wish.since or wish.until or wish.video_id)
+    if (wish.sighting_id is None) != is_span:
+        raise click.UsageError("name a SIGHTING, or a span by --trip, --video, --since and --until")
     with open_index(session) as connection:
-        wish = Wish(sighting_id, pad_s, is_whole)
         seal = export_evidence(session.spool, session.config, connection, wish, output.absolute())
     session.emit("evidence", f"{output} {seal}", path=str(output), seal=seal)
