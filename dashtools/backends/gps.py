@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from dashtools.backends.exiftool import ExiftoolGps
+from dashtools.backends.garmin import GarminBoxGps
 from dashtools.backends.gps_70mai import MaiBoxGps, MaiLogGps
 from dashtools.backends.gps_blackvue import BlackVueGps, LogGps, SidecarGps
 from dashtools.backends.gps_boxes import Gps0Gps, LocationGps
 from dashtools.backends.gps_ligo import LigoGps
 from dashtools.backends.gps_novatek import NovatekGps, NovatekScanGps
 from dashtools.backends.gps_sidecars import GpxGps, SrtGps
+from dashtools.backends.gps_tesla import TeslaEventGps, TeslaGps
 from dashtools.backends.gps_tracks import TimedTrackGps
 from dashtools.ports import GpsReader
 
@@ -26,9 +28,10 @@ LOGS: dict[str, GpsReader] = {
 
 def readers() -> tuple[GpsReader, ...]:
     """Every reader; the first that finds fixes counts. Those that read the whole file come late."""
-    embedded = (NovatekGps(), BlackVueGps(), TimedTrackGps(), MaiBoxGps(), Gps0Gps(), LigoGps())
+    boxes = (NovatekGps(), BlackVueGps(), TimedTrackGps(), MaiBoxGps(), Gps0Gps(), GarminBoxGps())
+    embedded = (*boxes, LigoGps(), TeslaGps())
     beside = (SidecarGps(), MaiLogGps(), GpxGps(), SrtGps())
-    return (*embedded, *beside, NovatekScanGps(), ExiftoolGps(), LocationGps())
+    return (*embedded, *beside, NovatekScanGps(), ExiftoolGps(), LocationGps(), TeslaEventGps())
 
 
 def log_readers(path: Path) -> tuple[GpsReader, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -15,7 +15,7 @@ from dashtools.backends.sample_tables import handler_of, read_tables
 MAX_TRACKS = 64
 MAX_SAMPLES = 200_000
 MAX_SAMPLE_BYTES = 4 << 20
-METADATA_HANDLERS = ("meta", "text", "sbtl", "subt", "camm", "data", "GPS ", "gps ")
+METADATA_HANDLERS = ("meta", "text", "sbtl", "subt", "camm", "data", "GPS ", "gps ", "tvxt")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ class MetadataTrack:
 
 def metadata_tracks(stream: BinaryIO, size_bytes: int) -> list[MetadataTrack]:
     """The metadata tracks of a file, in its order; none for anything that is no MP4."""
+    return _tracks(stream, size_bytes, METADATA_HANDLERS)
+
+
+def _tracks(stream: BinaryIO, size_bytes: int, handlers: Sequence[str]) -> list[MetadataTrack]:
     moov = first(walk(stream, 0, size_bytes)[0], b"moov")
     if moov is None:
         return []
@@ -47,7 +51,7 @@ def metadata_tracks(stream: BinaryIO, size_bytes: int) -> list[MetadataTrack]:
     for trak in [box for box in walk(stream, moov.body, moov.payload_end(size_bytes))[0] if box.type == b"trak"]:
         handler = handler_of(stream, trak, size_bytes)
         stbl = descend(stream, trak, size_bytes, b"mdia", b"minf", b"stbl")
-        if stbl is None or handler not in METADATA_HANDLERS or len(found) >= MAX_TRACKS:
+        if stbl is None or handler not in handlers or len(found) >= MAX_TRACKS:
             continue
         stsd = first(walk(stream, stbl.body, stbl.payload_end(size_bytes))[0], b"stsd")
         stream.seek(stsd.body + 12 if stsd else size_bytes)
@@ -55,16 +59,37 @@ def metadata_tracks(stream: BinaryIO, size_bytes: int) -> list[MetadataTrack]:
     return found
 
 
-def samples(stream: BinaryIO, track: MetadataTrack, size_bytes: int) -> Iterator[Sample]:
-    """Each sample that lies in the file, in the track's order; times from its stts and mdhd."""
+def video_track(stream: BinaryIO, size_bytes: int) -> MetadataTrack | None:
+    """The first track of pictures, in the same form."""
+    return next(iter(_tracks(stream, size_bytes, ("vide",))), None)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and when a sample is."""
+
+    t_ms: float
+    duration_ms: float
+    offset: int
+    size_bytes: int
+
+
+def places(stream: BinaryIO, track: MetadataTrack, size_bytes: int) -> Iterator[Place]:
+    """Each sample that lies in the file, unread, in the track's order; times from its stts and mdhd."""
     tables = read_tables(stream, track.stbl, size_bytes)
     scale = _timescale(stream, track.trak, size_bytes)
     starts, durations = _times(stream, track.stbl, size_bytes, len(tables.offsets))
     for offset, size, start, duration in zip(tables.offsets, tables.sizes, starts, durations):
-        if size <= 0 or size > MAX_SAMPLE_BYTES or offset < 0 or offset + size > size_bytes:
-            continue
-        stream.seek(int(offset))
-        yield Sample(1000 * start / scale, 1000 * duration / scale, int(offset), stream.read(int(size)))
+        if size > 0 and offset >= 0 and offset + size <= size_bytes:
+            yield Place(1000 * start / scale, 1000 * duration / scale, int(offset), int(size))
+
+
+def samples(stream: BinaryIO, track: MetadataTrack, size_bytes: int) -> Iterator[Sample]:
+    """Each sample that lies in the file, read, in the track's order."""
+    for place in places(stream, track, size_bytes):
+        if place.size_bytes <= MAX_SAMPLE_BYTES:
+            stream.seek(place.offset)
+            yield Sample(place.t_ms, place.duration_ms, place.offset, stream.read(place.size_bytes))
 
 
 def _timescale(stream: BinaryIO, trak: Box, limit: int) -> int:

@@ -120,3 +120,18 @@ def test_no_damaged_gopro_payload_crashes_the_decoder(flips):
         content[at % len(content)] ^= mask
     for fix in gpmf.fixes_of(Sample(0.0, 1000.0, 0, bytes(content)), FACTS):
         assert not fix.is_valid or (abs(fix.latitude) <= 90 and abs(fix.longitude) <= 180)
+
+
+def vueroid(latitude: float, longitude: float, sides: tuple[int, int] = (1, 0)) -> bytes:
+    return bytes(0x34) + struct.pack("<2BH3fI", *sides, 321, 72.0, latitude, longitude, 1_784_000_000)
+
+
+def test_vueroids_samples_are_a_slot_a_position(tmp_path, timed_mp4, clip_facts):
+    seconds = [vueroid(4737.5 + k / 64, 12209.75) for k in range(3) for _ in range(20)]
+    path = tmp_path / "20240115_102030_INF_F_N.mp4"
+    path.write_bytes(timed_mp4(b"mp4s", b"tvxt", [*seconds, bytes(72)], 50))
+    track = TimedTrackGps().read(path, clip_facts())
+    assert (track.reader, [fix.t_ms for fix in track.fixes]) == ("vueroid", [0, 1000, 2000])
+    first = track.fixes[0]
+    assert (first.latitude, first.longitude) == (pytest.approx(47.625), pytest.approx(-122.1625, abs=1e-5))
+    assert (first.speed_mps, first.altitude_m, first.utc) == (20.0, 321.0, None)
