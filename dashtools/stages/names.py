@@ -44,10 +44,12 @@ FORMATS: tuple[tuple[str, str], ...] = (
     ("blackvue", _stamp(between="_") + r"_(?P<kind>[NEPMTIOABRCDXGY])(?P<side>[FRIO])?[LS]?"),
     # NO20191130-120156-000121.MP4, EV20260712-195504-000000F.MP4
     ("70mai", r"(?P<kind>NO|EV|PA|LA|SP)" + _stamp(between="-") + r"-\d{6}(?P<side>[FBRI])?"),
+    # 20240115_102030_INF_F_N.mp4
+    ("vueroid", _stamp(between="_") + r"_[A-Z0-9]{2,6}_(?P<side>[FRI])_(?P<kind>[NEPM])"),
     # 210715_101532_001_FH.MP4
-    ("nextbase", SHORT_BETWEEN["_"] + r"_\d{3}_(?P<kind>[NEP](?=[FRI]))?(?P<side>[FRIWC])?[HLN]?"),
+    ("nextbase", SHORT_BETWEEN["_"] + r"(?:_\d{3})?_(?P<kind>[NEP](?=[FRIHL]))?(?P<side>[FRIWC])?[HLN]?"),
     # REC_2017_07_09_08_30_18_F.MP4, EVT_..., MAN_..., PAR_..., MOT_...
-    ("thinkware", r"(?P<kind>REC|EVT|MAN|PAR|MOT|TIM)_" + _stamp("_", "_") + r"(?:_(?P<side>[FRI]))?"),
+    ("thinkware", r"(?P<kind>REC|EVT|MAN|PAR|MOT|TIM)_" + _stamp("_?", "_") + r"(?:_(?P<side>[FRI]))?"),
     # 20201217150712_0060.mp4, 20201217150712_0060_R.mp4, S_20201217150712_0060.mp4
     ("ddpai", r"(?:(?P<kind>[A-Z])_)?" + _stamp() + r"_\d{4}(?:_(?P<side>[FRI]))?"),
     # 2024-01-15_10-20-30-front.mp4
@@ -61,16 +63,19 @@ FORMATS: tuple[tuple[str, str], ...] = (
     # GX010123.MP4, GH..., GOPR0123.MP4, GP010123.MP4
     ("gopro", r"(?:G[XHLP]\d{6}|GOPR\d{4})"),
     # anything else that says a whole date and time
-    ("unknown", r".*?(?<!\d)" + _stamp("[-_.]?", "[-_ T.]?") + r"(?!\d).*?(?:_(?P<side>[FR]))?"),
+    ("unknown", r".*?(?<!\d)" + _stamp("[-_.]?", "[-_ T.]?") + r"(?!\d).*?(?:(?<=[\d_])(?P<side>[FRI]))?"),
 )
-PATTERNS = tuple((camera, re.compile(pattern + r"(?: ?\(\d+\))?\Z", re.IGNORECASE)) for camera, pattern in FORMATS)
+PATTERNS = tuple((camera, re.compile(pattern + r"\Z", re.IGNORECASE)) for camera, pattern in FORMATS)
+COPY = re.compile(r"\Acopy of |(?: - copy|_copy)?(?: ?\(\d+\))?\Z", re.IGNORECASE)  # what file managers add
 
 CHANNELS = {
     "F": "front", "FRONT": "front", "R": "rear", "B": "rear", "BACK": "rear", "I": "interior",
 }  # fmt: skip
+FOLDER_CHANNELS = {"front": "front", "rear": "rear", "back": "rear", "interior": "interior", "cabin": "interior"}
 VANTRUE_CHANNELS = {"A": "front", "B": "interior", "C": "rear"}
 OWN_GROUPS = {"y", "mo", "d", "h", "mi", "s", "side", "kind", "camera"}
-EVENT_KINDS = {"E", "EV", "EVT", "EMER", "EVNT", "S"}
+EVENT_KINDS = {"E", "EV", "EVT", "EMER", "EVNT"}
+OWN_EVENT_KINDS = {"blackvue": set("IATB"), "ddpai": set("GS")}  # impact, acceleration, cornering, braking; G sensor
 PARKING_KINDS = {"P", "PA", "PAR", "MOT", "PARK"}
 LOCKED_KINDS = {"M", "MAN", "LOCK"}
 FOLDER_FLAGS = {
@@ -108,7 +113,7 @@ def describe(path: str, pattern: str | None = None) -> ClipName:
     ClipName(camera='viofo', channel='front', is_event=False, is_parking=False, is_locked=True, local_time=...)
     """
     folders, _, name = path.replace("\\", "/").rpartition("/")
-    stem = name.rpartition(".")[0] or name
+    stem = COPY.sub("", name.rpartition(".")[0] or name)
     own = ((None, own_pattern(pattern)),) if pattern else ()
     for known, form in (*own, *PATTERNS):
         match = form.match(stem)
@@ -133,10 +138,11 @@ def _with_folders(camera: str, channel: str, kind: str, local_time: datetime | N
         flag: any(word == sign or len(sign) > 3 and word.startswith(sign) for word in words for sign in signs)
         for flag, signs in FOLDER_FLAGS.items()
     }
+    sides = {FOLDER_CHANNELS[word] for word in words & FOLDER_CHANNELS.keys()}
     return ClipName(
         camera,
-        channel,
-        is_event=kind in EVENT_KINDS or from_folder["is_event"],
+        sides.pop() if channel == "unknown" and len(sides) == 1 else channel,
+        is_event=kind in EVENT_KINDS | OWN_EVENT_KINDS.get(camera, set()) or from_folder["is_event"],
         is_parking=kind in PARKING_KINDS or from_folder["is_parking"],
         is_locked=kind in LOCKED_KINDS or from_folder["is_locked"],
         local_time=local_time,
