@@ -131,7 +131,26 @@ CREATE TABLE plates (
 );
 CREATE INDEX plates_days ON plates(days);
 CREATE INDEX plates_folded ON plates(folded, plate);
-CREATE INDEX plates_last_seen ON plates(last_seen);
+CREATE INDEX plates_last_seen ON plates(last_seen DESC, plate);
+-- two of the four parts of a plate: near.py looks plates up by them that are an edit or two away
+CREATE INDEX plates_parts_01 ON plates(length(folded),
+    substr(folded, 1 + length(folded) * 0 / 4, length(folded) * 1 / 4 - length(folded) * 0 / 4) ||
+    substr(folded, 1 + length(folded) * 1 / 4, length(folded) * 2 / 4 - length(folded) * 1 / 4), folded);
+CREATE INDEX plates_parts_02 ON plates(length(folded),
+    substr(folded, 1 + length(folded) * 0 / 4, length(folded) * 1 / 4 - length(folded) * 0 / 4) ||
+    substr(folded, 1 + length(folded) * 2 / 4, length(folded) * 3 / 4 - length(folded) * 2 / 4), folded);
+CREATE INDEX plates_parts_03 ON plates(length(folded),
+    substr(folded, 1 + length(folded) * 0 / 4, length(folded) * 1 / 4 - length(folded) * 0 / 4) ||
+    substr(folded, 1 + length(folded) * 3 / 4, length(folded) * 4 / 4 - length(folded) * 3 / 4), folded);
+CREATE INDEX plates_parts_12 ON plates(length(folded),
+    substr(folded, 1 + length(folded) * 1 / 4, length(folded) * 2 / 4 - length(folded) * 1 / 4) ||
+    substr(folded, 1 + length(folded) * 2 / 4, length(folded) * 3 / 4 - length(folded) * 2 / 4), folded);
+CREATE INDEX plates_parts_13 ON plates(length(folded),
+    substr(folded, 1 + length(folded) * 1 / 4, length(folded) * 2 / 4 - length(folded) * 1 / 4) ||
+    substr(folded, 1 + length(folded) * 3 / 4, length(folded) * 4 / 4 - length(folded) * 3 / 4), folded);
+CREATE INDEX plates_parts_23 ON plates(length(folded),
+    substr(folded, 1 + length(folded) * 2 / 4, length(folded) * 3 / 4 - length(folded) * 2 / 4) ||
+    substr(folded, 1 + length(folded) * 3 / 4, length(folded) * 4 / 4 - length(folded) * 3 / 4), folded);
 
 CREATE VIRTUAL TABLE plates_fts USING fts5(plate, folded, content="plates", content_rowid="plate_no", tokenize="unicode61");
 CREATE VIRTUAL TABLE plates_trigram USING fts5(plate, folded, content="plates", content_rowid="plate_no", tokenize="trigram");

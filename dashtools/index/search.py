@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
-from dashtools.index.plates import allowed_edits, edits, fold, normal, pieces
+from dashtools.index.near import near
+from dashtools.index.plates import allowed_edits, fold, normal
 from dashtools.index.queries import CROP_OF_SIGHTING, select
 from dashtools.index.views import PlateMatch
 
 LIMIT = 100
-CANDIDATES = 3000  # how many may be measured by edits; more means that the query is too short to say much
+NEWEST = 200_000  # how many plates are looked through for what no index can find: one or two characters
 MATCH = f"""SELECT p.plate, p.sightings, p.videos, p.first_seen, p.last_seen, (SELECT {CROP_OF_SIGHTING}
-    FROM sightings s WHERE s.sighting_id = p.best_sighting_id) AS crop_id FROM plates p"""
-NEWEST = "ORDER BY p.last_seen DESC, p.plate LIMIT ?"
+    FROM sightings s WHERE s.sighting_id = p.best_sighting_id) AS crop_id FROM plates p WHERE p.plate_no = ?"""
+LAST_FIRST = "ORDER BY last_seen DESC, plate LIMIT ?"
+HOLDING = "SELECT plate_no FROM plates WHERE plate_no IN (SELECT rowid FROM plates_trigram WHERE {})"
+AMONG_NEWEST = f"SELECT plate_no FROM (SELECT plate_no, plate FROM plates {LAST_FIRST}) WHERE {{}} LIMIT ?"
+"""The plates of the newest that hold something, the last seen first; it ends as soon as there are enough."""
 
 
 def search(connection: sqlite3.Connection, query: str, limit: int = LIMIT) -> list[PlateMatch]:
@@ -25,7 +29,8 @@ def search(connection: sqlite3.Connection, query: str, limit: int = LIMIT) -> li
         return _wildcard(connection, re.sub(r"[^A-Z0-9*?]", "", text), limit)
     wanted = normal(text)
     if not wanted:
-        return [replace(m, reason="seen last") for m in select(connection, PlateMatch, f"{MATCH} {NEWEST}", (limit,))]
+        newest = _matches(connection, f"SELECT plate_no FROM plates {LAST_FIRST}", limit)
+        return [replace(match, reason="seen last") for match in newest]
     found: dict[str, PlateMatch] = {}
     for step in (_exact, _look_alikes, _parts, _near):
         for match in step(connection, wanted, limit):
@@ -33,19 +38,29 @@ def search(connection: sqlite3.Connection, query: str, limit: int = LIMIT) -> li
     return sorted(found.values(), key=lambda m: (-m.score, m.plate))[:limit]
 
 
+def _matches(connection: sqlite3.Connection, sql: str, *values: object) -> list[PlateMatch]:
+    """The plates whose numbers a query gives; their pictures are looked up for these alone."""
+    numbers = [row[0] for row in connection.execute(sql, values)]
+    return [match for number in numbers for match in select(connection, PlateMatch, MATCH, (number,))]
+
+
 def _wildcard(connection: sqlite3.Connection, pattern: str, limit: int) -> list[PlateMatch]:
-    matches = select(connection, PlateMatch, f"{MATCH} WHERE p.plate GLOB ? {NEWEST}", (pattern, limit))
+    if max(map(len, re.split(r"[*?]", pattern))) >= 3:
+        matches = _matches(connection, f"{HOLDING.format('plate GLOB ?')} {LAST_FIRST}", pattern, limit)
+    else:
+        matches = _matches(connection, AMONG_NEWEST.format("plate GLOB ?"), NEWEST, pattern, limit)
     return [replace(match, reason=f"fits {pattern}") for match in matches]
 
 
 def _exact(connection: sqlite3.Connection, wanted: str, limit: int) -> Iterator[PlateMatch]:
-    for match in select(connection, PlateMatch, f"{MATCH} WHERE p.plate = ?", (wanted,)):
+    for match in _matches(connection, "SELECT plate_no FROM plates WHERE plate = ?", wanted):
         yield replace(match, reason="exactly this")
 
 
 def _look_alikes(connection: sqlite3.Connection, wanted: str, limit: int) -> Iterator[PlateMatch]:
-    sql = f"{MATCH} WHERE p.folded = ? {NEWEST}"
-    for match in select(connection, PlateMatch, sql, (fold(wanted), limit)):
+    for match in _matches(
+        connection, f"SELECT plate_no FROM plates WHERE folded = ? {LAST_FIRST}", fold(wanted), limit
+    ):
         yield replace(match, reason=f"look-alikes: {_swaps(wanted, match.plate)}", score=0.97)
 
 
@@ -54,13 +69,13 @@ def _swaps(wanted: str, plate: str) -> str:
 
 
 def _parts(connection: sqlite3.Connection, wanted: str, limit: int) -> Iterator[PlateMatch]:
-    """Plates that hold the text; trigrams need three characters, shorter ones are looked for in all plates."""
+    """Plates that hold the text; trigrams need three characters."""
     if len(wanted) >= 3:
-        where = "p.plate_no IN (SELECT rowid FROM plates_trigram WHERE plates_trigram MATCH ?)"
-        value = f'"{wanted}" OR "{fold(wanted)}"'
+        sql = f"{HOLDING.format('plates_trigram MATCH ?')} {LAST_FIRST}"
+        matches = _matches(connection, sql, f'"{wanted}" OR "{fold(wanted)}"', limit)
     else:
-        where, value = "instr(p.plate, ?)", wanted
-    for match in select(connection, PlateMatch, f"{MATCH} WHERE {where} {NEWEST}", (value, limit)):
+        matches = _matches(connection, AMONG_NEWEST.format("instr(plate, ?)"), NEWEST, wanted, limit)
+    for match in matches:
         share = len(wanted) / max(1, len(match.plate))
         if wanted in match.plate:
             yield replace(match, reason=f"contains {wanted}", score=0.6 + 0.3 * share)
@@ -69,26 +84,12 @@ def _parts(connection: sqlite3.Connection, wanted: str, limit: int) -> Iterator[
 
 
 def _near(connection: sqlite3.Connection, wanted: str, limit: int) -> Iterator[PlateMatch]:
-    """Plates a few edits away: with k edits, one of k + 1 pieces of the text stays whole."""
+    """Plates a few edits away."""
     key, most = fold(wanted), allowed_edits(len(wanted))
     if most == 0:
         return
-    near = sorted(_measured(key, most, _candidates(connection, key, most)))[:limit]
-    for distance, plate in near:
-        for match in select(connection, PlateMatch, f"{MATCH} WHERE p.plate = ?", (plate,)):
-            word = "1 character off" if distance == 1 else f"{distance} characters off"
+    found = near(connection, key, most)
+    for number, distance in sorted(found.items(), key=lambda item: (item[1], item[0]))[:limit]:
+        word = "1 character off" if distance == 1 else f"{distance} characters off"
+        for match in select(connection, PlateMatch, MATCH, (number,)):
             yield replace(match, reason=word, score=0.9 - 0.9 * distance / len(key))
-
-
-def _candidates(connection: sqlite3.Connection, key: str, most: int) -> Iterable[tuple[str, str]]:
-    parts = pieces(key, most + 1)
-    holds = " OR ".join("instr(folded, ?)" for _ in parts)
-    sql = f"SELECT folded, plate FROM plates WHERE length(folded) BETWEEN ? AND ? AND ({holds}) LIMIT {CANDIDATES}"
-    return connection.execute(sql, (len(key) - most, len(key) + most, *parts)).fetchall()
-
-
-def _measured(key: str, most: int, candidates: Iterable[tuple[str, str]]) -> Iterator[tuple[int, str]]:
-    for folded, plate in candidates:
-        distance = edits(key, folded, most)
-        if 0 < distance <= most:
-            yield distance, plate

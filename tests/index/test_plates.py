@@ -7,7 +7,7 @@ import doctest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashtools.index import derive, moments, plates, records, rows
+from dashtools.index import derive, moments, near, plates, records, rows
 
 PLATE = st.text("ABCDE0123OISZ", max_size=9)
 
@@ -35,5 +35,5 @@ def test_look_alikes_have_one_key():
 
 
 def test_the_examples_of_the_docstrings_hold():
-    for module in (plates, moments, rows, records, derive):
+    for module in (plates, moments, rows, records, derive, near):
         assert doctest.testmod(module).failed == 0
