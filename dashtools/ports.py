@@ -160,6 +160,10 @@ class Camera(Protocol):
         """Every clip; TryLater when the camera does not answer."""
         ...
 
+    def beside(self, clip: CameraClip) -> list[CameraClip]:
+        """Logs that may lie beside a clip and that `clips` does not list; those that are not there are no loss."""
+        ...
+
     def fetch(self, clip: CameraClip, offset: int, validator: str | None = None) -> AbstractContextManager[Fetched]:
         """The clip's bytes from an offset, or from 0 where that cannot be; OSError or HTTPException when it fails."""
         ...

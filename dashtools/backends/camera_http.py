@@ -20,9 +20,11 @@ from dashtools.ports import CameraClip, Fetched
 
 MAX_LISTING_BYTES = 16 << 20
 MAX_CLIPS = 100_000
+LOG_SUFFIXES = (".gps", ".3gf")
 READ_ONLY = 0x01  # the FAT attribute that the lock button sets
 CLIP_SUFFIXES = (".mp4", ".mov", ".ts")
 CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+BLACKVUE_NAME = re.compile(r"(.*\d{6}_[A-Z])[A-Z]*\.mp4", re.IGNORECASE)
 BLACKVUE_LINE = re.compile(r"n:(/[^,\r\n]+)(?:,s:(\d+))?")
 FAILURES = (OSError, http.client.HTTPException)
 
@@ -42,6 +44,10 @@ class HttpCamera:
     def clips(self) -> list[CameraClip]:
         """Every clip that the camera lists, in its order; TryLater when it does not answer."""
         raise NotImplementedError
+
+    def beside(self, clip: CameraClip) -> list[CameraClip]:
+        """None: this kind keeps everything in its clips."""
+        return []
 
     def answers(self) -> bool:
         """Does a camera of this kind answer here?"""
@@ -105,6 +111,19 @@ class BlackVueCamera(HttpCamera):
     def clips(self) -> list[CameraClip]:
         """Every clip that the camera lists, in its order; TryLater when it does not answer."""
         return blackvue_listing(self._text("blackvue_vod.cgi"))
+
+    def beside(self, clip: CameraClip) -> list[CameraClip]:
+        """The logs of position and acceleration; the cameras of one clip share them, so no channel is in their names.
+
+        >>> clip = CameraClip("20170708_221449_NF.mp4", "/Record/20170708_221449_NF.mp4")
+        >>> [log.path for log in BlackVueCamera("10.99.77.1").beside(clip)]
+        ['20170708_221449_N.gps', '20170708_221449_N.3gf']
+        """
+        names = [BLACKVUE_NAME.fullmatch(name) for name in (clip.path, clip.remote)]
+        stems = [name[1] for name in names if name is not None]
+        if len(stems) != len(names):
+            return []
+        return [CameraClip(stems[0] + suffix, stems[1] + suffix, taken=clip.taken) for suffix in LOG_SUFFIXES]
 
 
 def novatek_listing(text: str) -> list[CameraClip]:

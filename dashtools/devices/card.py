@@ -39,6 +39,10 @@ class CardCamera:
                     found.append(CameraClip(_below_dcim(remote), remote, path.stat().st_size, False, _taken(remote)))
         return found
 
+    def beside(self, clip: CameraClip) -> list[CameraClip]:
+        """None: the card's logs are listed with its clips."""
+        return []
+
     @contextmanager
     def fetch(self, clip: CameraClip, offset: int, validator: str | None = None) -> Iterator[Fetched]:
         """The file's bytes from an offset on; from 0 when it changed since `validator`."""

@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import os
 import time
+import urllib.error
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ CLIP_SUFFIXES = (".mp4", ".mov", ".ts", ".m4v")
 CHUNK_BYTES = 256 << 10
 IDLE_TRIES = 4  # tries in a row that bring nothing new
 MAX_TRIES = 200  # of one clip in one run, however little each brings
+NOT_THERE = 404
 BEYOND_THE_END = 416  # HTTP's answer to a range behind the last byte
 WAITS_S = (0.2, 1.0, 3.0)
 FAILURES = (OSError, http.client.HTTPException)
@@ -90,6 +92,7 @@ def sync(
             done.present += 1
             continue
         try:
+            _take_logs(camera, clip, target, check, wait)
             _take(camera, clip, place, check, wait)
         except (UnreadableClip, BadInput) as error:
             done.problems.append((clip.path, str(error)))
@@ -102,6 +105,18 @@ def sync(
             if wishes.delete_after:
                 _delete(camera, clip, done)
     return done
+
+
+def _take_logs(camera: Camera, clip: CameraClip, target: Path, check: Check, wait: Callable[[float], None]) -> None:
+    """The logs beside a clip, ahead of it: a clip that has its name is not looked at again."""
+    for log in camera.beside(clip):
+        if (target / log.path).exists():
+            continue
+        try:
+            _take(camera, log, target / log.path, check, wait)
+        except urllib.error.HTTPError as error:
+            if error.code != NOT_THERE:
+                raise
 
 
 def _still_there(camera: Camera, done: Synced) -> None:
@@ -168,6 +183,8 @@ def _receive(camera: Camera, clip: CameraClip, part: Path, wait: Callable[[float
             raise
         except FAILURES as failure:
             error = failure
+            if getattr(failure, "code", None) == NOT_THERE:
+                raise
             if getattr(failure, "code", None) == BEYOND_THE_END:
                 _forget(part)
         idle = idle + 1 if _size(part) <= had else 0

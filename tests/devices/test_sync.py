@@ -64,7 +64,11 @@ class MockCamera:
             self.deleted.append(name)
             self._text(request, "<Function><Cmd>4003</Cmd><Status>0</Status></Function>")
         elif request.path == "/blackvue_vod.cgi" and self.kind == "blackvue":
-            self._text(request, "v:2.00\r\n" + "".join(f"n:/Record/{n},s:1000000\r\n" for n in self.clips))
+            self._text(
+                request,
+                "v:2.00\r\n"
+                + "".join(f"n:/Record/{n},s:1000000\r\n" for n in self.clips if n.lower().endswith(".mp4")),
+            )
         elif request.path.rpartition("/")[2] in self.clips:
             self._clip(request, request.path.rpartition("/")[2])
         else:
@@ -276,6 +280,35 @@ def test_nothing_is_deleted_unless_told_and_then_only_what_is_here(mock, content
     camera.faults = lambda name, start: ("refuse", 0) if name == bad else (None, 0)
     done = run(camera, tmp_path / "b", Wishes(delete_after=True))
     assert sorted(camera.deleted) == sorted(set(contents) - {bad}) and done.deleted == 4
+
+
+LOGS = {"20240101_000000_N.gps": b"[1704067200000]$GPRMC,000000,V,,,,,,,010124,,,N*4A\r\n" * 60,
+        "20240101_000000_N.3gf": bytes(10) * 600}  # fmt: skip
+
+
+def test_a_blackvues_logs_come_with_its_clips_and_their_absence_is_no_fault(mock, contents, tmp_path):
+    whole = next(iter(contents.values()))
+    clips = {name: whole + bytes(k) for k, name in enumerate(
+        ["20240101_000000_NF.mp4", "20240101_000000_NR.mp4", "20240101_000100_NF.mp4"])}  # fmt: skip
+    camera = mock("blackvue", {**clips, **LOGS})
+    done = sync(BlackVueCamera(camera.url), tmp_path, lambda path: None, Wishes(), wait=lambda s: None)
+    assert done.problems == [] and {path.name for path in done.taken} == set(clips)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "Record").iterdir()} == {**clips, **LOGS}
+    before = len(camera.requests)
+    again = sync(BlackVueCamera(camera.url), tmp_path, lambda path: None, Wishes(), wait=lambda s: None)
+    assert (again.present, len(camera.requests)) == (3, before)
+
+
+def test_a_log_that_breaks_off_holds_its_clip_back_until_both_are_whole(mock, contents, tmp_path):
+    clips = {"20240101_000000_NF.mp4": next(iter(contents.values()))}
+    camera = mock("blackvue", {**clips, **LOGS})
+    camera.faults = lambda name, start: ("refuse", 0) if name.endswith(".3gf") else (None, 0)
+    done = sync(BlackVueCamera(camera.url), tmp_path, lambda path: None, Wishes(), wait=lambda s: None)
+    assert done.taken == [] and [path for path, _ in done.problems] == ["Record/20240101_000000_NF.mp4"]
+    camera.faults = lambda name, start: (None, 0)
+    done = sync(BlackVueCamera(camera.url), tmp_path, lambda path: None, Wishes(), wait=lambda s: None)
+    assert [path.name for path in done.taken] == list(clips)
+    assert (tmp_path / "Record" / "20240101_000000_N.3gf").read_bytes() == LOGS["20240101_000000_N.3gf"]
 
 
 def test_a_blackvue_offers_no_way_to_delete():
