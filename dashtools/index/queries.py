@@ -34,7 +34,7 @@ CROP_OF_SIGHTING = """coalesce(
     (SELECT a.artifact_id FROM artifacts a WHERE a.video_id = s.video_id AND a.type = 'plate_crop'
      AND (instr(a.path, '/' || s.sighting_id || '.') OR instr(a.path, '/' || s.sighting_id || '_')) LIMIT 1))"""
 CARD = f"""SELECT s.sighting_id, s.video_id, s.clip, s.plate, s.confidence, s.read_count, s.first_pts_ms,
-    s.last_pts_ms, s.seen_at, s.latitude, s.longitude, {CROP_OF_SIGHTING} AS crop_id,
+    s.last_pts_ms, s.seen_at, s.latitude, s.longitude, s.read_as, {CROP_OF_SIGHTING} AS crop_id,
     (SELECT v.utc_offset_min FROM videos v WHERE v.video_id = s.video_id) AS utc_offset_min,
     (SELECT v.recorded_at_method FROM videos v WHERE v.video_id = s.video_id) AS recorded_at_method
     FROM sightings s"""
@@ -80,14 +80,23 @@ def totals(connection: sqlite3.Connection) -> Totals:
 
 
 def newest_sightings(connection: sqlite3.Connection, limit: int = 24) -> list[Card]:
-    """The last seen first; sightings without a time come last."""
-    return select(connection, Card, f"{CARD} ORDER BY s.seen_at DESC, s.sighting_id LIMIT ?", (limit,))
+    """The last seen first, without plates on the list of ignored ones; sightings without a time come last."""
+    where = """WHERE NOT EXISTS (SELECT 1 FROM notes n WHERE n.subject = 'plate:' || s.plate AND n.kind = 'list'
+        AND n.is_current AND n.value = 'ignore')"""
+    return select(connection, Card, f"{CARD} {where} ORDER BY s.seen_at DESC, s.sighting_id LIMIT ?", (limit,))
 
 
 def sightings_of_plate(connection: sqlite3.Connection, plate: str, limit: int = 200) -> list[Card]:
     """A plate's sightings, the last first."""
     sql = f"{CARD} WHERE s.plate = ? ORDER BY s.seen_at DESC, s.sighting_id LIMIT ?"
     return select(connection, Card, sql, (plate, limit))
+
+
+def plate_totals(connection: sqlite3.Connection, plate: str) -> dict[str, Any]:
+    """How often a plate was seen in all, in how many clips, when first and last."""
+    names = ("sightings", "videos", "first_seen", "last_seen")
+    row = connection.execute(f"SELECT {', '.join(names)} FROM plates WHERE plate = ?", (plate,)).fetchone()
+    return dict(zip(names, row or (0, 0, None, None), strict=True))
 
 
 def sightings_of_video(connection: sqlite3.Connection, video_id: str) -> list[Card]:

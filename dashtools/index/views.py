@@ -23,6 +23,12 @@ class Card:
     crop_id: str | None
     utc_offset_min: int | None
     recorded_at_method: str | None
+    read_as: str | None = None
+    """What was read; `plate` is another where somebody corrected it."""
+
+    @property
+    def is_corrected(self) -> bool:
+        return self.read_as is not None and self.read_as != self.plate
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def ingest_rows(video_id: str, facts: dict[str, Any]) -> list[dict[str, Any]]:
         "width": 1920,
         "height": 1080,
         "camera": facts["camera"],
-        "channel": "front",
+        "channel": facts.get("channel", "front"),
         "is_event": False,
         "recorded_at": facts["recorded_at"],
         "a_column_of_the_future": 1,
