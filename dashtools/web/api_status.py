@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,10 +17,11 @@ from dashtools import schemas
 from dashtools.errors import BadInput, DashtoolsError
 from dashtools.model import Json
 from dashtools.spool.queue import Spool
-from dashtools.times import from_seconds, from_text, to_text, utc_now
+from dashtools.times import from_text, utc_now
+from dashtools.web import fleet
+from dashtools.web.answers import ask
 from dashtools.web.api import Call
 from dashtools.web.bodies import read_json
-from dashtools.web.pages import ask
 from dashtools.web.problem import RETRY_AFTER_S, Problem, json_answer
 
 DEVICE_BYTES = 64 << 10
@@ -30,13 +30,13 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 async def list_devices(call: Call) -> Response:
     """Registered devices and those seen working, with who of them is alive and what they hold."""
-    return json_answer(await call.with_spool(lambda spool: list(_devices(spool, call.api.lease_s).values())))
+    return json_answer(await call.with_spool(lambda spool: list(fleet.devices(spool, call.api.lease_s).values())))
 
 
 async def get_device(call: Call) -> Response:
     """One device."""
     device_id = call.variable("device")
-    found = (await call.with_spool(lambda spool: _devices(spool, call.api.lease_s))).get(device_id)
+    found = (await call.with_spool(lambda spool: fleet.devices(spool, call.api.lease_s))).get(device_id)
     if found is None:
         raise Problem(404, f"no device {device_id}")
     return json_answer(found)
@@ -55,43 +55,6 @@ async def put_device(call: Call) -> Response:
 
     await call.with_spool(write)
     return json_answer(value)
-
-
-def _devices(spool: Spool, lease_s: float) -> dict[str, Json]:
-    found: dict[str, Json] = {}
-    for name, content in _records(spool, "devices"):
-        found[name] = {**content, "device_id": str(content.get("device_id") or name)}
-    now_s = spool.now().timestamp()
-    for name, content in _records(spool, "workers"):
-        device_id = str(content.get("device_id") or content.get("host") or name.partition("~")[0])
-        fresh: Json = {"device_id": device_id, "hostname": content.get("host"), "capabilities": {}}
-        device = found.setdefault(device_id, fresh)
-        try:
-            beat_s = spool.files.mtime_ns(f"workers/{name}.json") / 1e9
-        except FileNotFoundError:
-            continue
-        is_alive = now_s - beat_s < lease_s
-        worker = {"worker": name, "holds": content.get("holds"), "alive": is_alive}
-        device.setdefault("workers", []).append({**worker, "last_heartbeat": to_text(from_seconds(beat_s))})
-    for device in found.values():
-        alive = [worker for worker in device.get("workers", []) if worker["alive"]]
-        status = {"online": bool(alive), "tasks_running": sum(1 for worker in alive if worker["holds"])}
-        if device.get("workers"):
-            status["last_heartbeat"] = max(worker["last_heartbeat"] for worker in device["workers"])
-        device["status"] = {**device.get("status", {}), **status}
-    return dict(sorted(found.items()))
-
-
-def _records(spool: Spool, folder: str) -> Iterator[tuple[str, Json]]:
-    for name in sorted(spool.files.names(folder)):
-        if not name.endswith(".json"):
-            continue
-        try:
-            value = orjson.loads(spool.files.read(f"{folder}/{name}"))
-        except (FileNotFoundError, orjson.JSONDecodeError):
-            continue  # gone meanwhile, or written by other means
-        if isinstance(value, dict):
-            yield name[:-5], value
 
 
 async def health(call: Call) -> Response:
@@ -130,7 +93,7 @@ async def metrics(call: Call) -> Response:
             if entry.state == "ready":
                 made = entry.created.timestamp()
                 oldest[entry.task_type] = min(made, oldest.get(entry.task_type, made))
-        return waiting, oldest, list(_devices(spool, call.api.lease_s).values())
+        return waiting, oldest, list(fleet.devices(spool, call.api.lease_s).values())
 
     waiting, oldest, devices = await call.with_spool(look)
     done, refreshed_at = await ask(call.datasette, _completed)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from dashtools.web import audit, gate
+from dashtools.web.basemap import Tiles
 from dashtools.web.login_page import address_of
 
 STRICT = (
@@ -48,7 +49,8 @@ class _Watched:
 
     async def __call__(self, message: Any) -> None:
         if message["type"] == "http.response.start":
-            own = [(b"content-security-policy", policy_of(self._scope["path"]).encode()), *HEADERS]
+            policy = policy_of(self._scope["path"], self._settings.tiles).encode()
+            own = [(b"content-security-policy", policy), *HEADERS]
             message = {**message, "headers": [*message.get("headers", []), *own]}
             self._note(int(message["status"]))
         await self._send(message)
@@ -63,7 +65,9 @@ class _Watched:
             log.write(action, self._who, address, status, what, audit.asked(query))
 
 
-def policy_of(path: str) -> str:
-    """The Content-Security-Policy of a page: strict for ours."""
+def policy_of(path: str, tiles: Tiles | None = None) -> str:
+    """The Content-Security-Policy of a page: strict for ours; pictures of one more site where tiles come from there."""
+    if tiles is not None and tiles.origin is not None:
+        return policy_of(path).replace("img-src 'self'", f"img-src 'self' {tiles.origin}")
     is_theirs = path.startswith(THEIRS) and not path.startswith("/dash-static/")
     return TABLES if is_theirs else STRICT

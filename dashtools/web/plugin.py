@@ -8,7 +8,7 @@ from typing import Any
 import markupsafe
 from datasette import hookimpl
 
-from dashtools.web import guard, login_page, media, pages, requeue_page
+from dashtools.web import guard, login_page, page_routes
 from dashtools.web.api import BASE, views
 from dashtools.web.api_routes import ROUTES
 from dashtools.web.rights import may
@@ -25,18 +25,9 @@ def register_routes(datasette: Any) -> list[tuple[str, Any]]:
     if settings_of(datasette) is None:
         return []
     return [
-        (r"^/$", pages.home),
-        (r"^/search$", pages.search),
-        (r"^/plate/(?P<plate>[A-Z0-9]{1,32})$", pages.plate),
-        (r"^/sighting/(?P<sighting_id>[A-Za-z0-9_.-]{1,128})$", pages.sighting),
-        (r"^/trips$", pages.trips),
-        (r"^/trip/(?P<trip_id>[A-Za-z0-9_-]{1,64})$", pages.trip),
-        (r"^/video/(?P<video_id>[A-Za-z0-9_.-]{1,128})$", pages.video),
-        (r"^/queue$", pages.queue),
-        (r"^/queue/requeue$", requeue_page.requeue),
+        *page_routes.ROUTES,
         (r"^/login$", login_page.login),
         (r"^/logout$", login_page.logout),
-        (r"^/media/(?P<artifact_id>[0-9a-f]{24})$", media.respond),
         *views(ROUTES),
     ]
 

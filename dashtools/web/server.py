@@ -20,10 +20,12 @@ from dashtools.web import formats, plugin
 from dashtools.web.api_settings import ApiSettings
 from dashtools.web.attempts import Attempts
 from dashtools.web.audit import AuditLog
+from dashtools.web.basemap import Tiles, tiles_of
 from dashtools.web.connections import Connection
 from dashtools.web.database import IndexDatabase
 from dashtools.web.passwords import Password
 from dashtools.web.sessions import Sessions
+from dashtools.web.storage_page import Report
 from dashtools.web.tokens import Tokens
 
 HERE = Path(__file__).resolve().parent
@@ -44,6 +46,10 @@ class WebSettings:
     password: Password | None = None
     sessions: Sessions | None = None
     audit: AuditLog | None = None
+    tiles: Tiles | None = field(default_factory=lambda: tiles_of(None, None))
+    """What lies under the maps; None: nothing but lines and points."""
+    retention: Callable[[], Report] | None = None
+    """What may be removed now and what was; reads every record."""
     attempts: Attempts = field(default_factory=Attempts)
     one_at_a_time: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """Held while a password is looked at: each look takes 32 MiB and a tenth of a second."""

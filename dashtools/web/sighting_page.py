@@ -5,20 +5,24 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from dashtools.index import queries
-from dashtools.index.views import Media
+from datasette.utils.asgi import NotFound, Response
+
+from dashtools.index import journey, queries, sayings
+from dashtools.index.views import Card, Track
 from dashtools.web import routemap
+from dashtools.web.answers import ask, may_here, show
+
+BESIDE_MS = 2000
 
 
-def playable(connection: sqlite3.Connection, video_id: str) -> Media | None:
-    """The file to play: the small copy, else the original as the camera left it."""
-    if queries.clip(connection, video_id) is None:
-        return None  # it could not be taken in: a player would only show that it is broken
-    for kind in ("video_lowres", "video"):
-        found = queries.artifacts(connection, video_id, kind)
-        if found:
-            return found[0]
-    return None
+async def sighting(datasette: Any, request: Any) -> Response:
+    """One sighting: crop, clip at that second, why this text, where."""
+    sighting_id = request.url_vars["sighting_id"]
+    found = await ask(datasette, lambda c: gather(c, sighting_id))
+    if found is None:
+        raise NotFound(f"no sighting {sighting_id}")
+    may_say = may_here(datasette, request, "work")
+    return await show(datasette, request, "sighting.html", may_say=may_say, **found)
 
 
 def gather(connection: sqlite3.Connection, sighting_id: str) -> dict[str, Any] | None:
@@ -41,11 +45,22 @@ def gather(connection: sqlite3.Connection, sighting_id: str) -> dict[str, Any] |
         "note": note,
         "votes": _told(queries.votes(connection, sighting_id)),
         "reads": reads,
-        "agreeing": sum(read.text == card.plate for read in reads),
-        "player": playable(connection, card.video_id),
-        "drawing": routemap.draw([route] if route else [], marks),
+        "agreeing": sum(read.text == card.read_as for read in reads),
+        "player": journey.playable(connection, card.video_id),
+        "drawing": routemap.draw([route] if route else [], marks, by_speed=True),
         "others": others[:12],
+        "refused": [t for t in queries.tracks(connection, card.video_id) if _is_beside(t, card)],
+        "said": sayings.about(connection, f"sighting:{sighting_id}"),
+        "said_of_plate": sayings.about(connection, f"plate:{card.plate}"),
+        "tags_in_use": sayings.tags_in_use(connection),
     }
+
+
+def _is_beside(track: Track, card: Card) -> bool:
+    """Was it refused while the sighting was in the picture, or within two seconds of it?"""
+    if track.sighting_id is not None or track.first_pts_ms is None or track.last_pts_ms is None:
+        return False
+    return track.first_pts_ms <= card.last_pts_ms + BESIDE_MS and track.last_pts_ms >= card.first_pts_ms - BESIDE_MS
 
 
 def _told(votes: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import pytest
 
 ADHOC_SQL = "/dash?sql=select+1"
 OURS = ["/", "/search", "/search?q=AB12*", "/plate/AB12CDE", "/sighting/one-0a1b2c3d.t000", "/video/one-0a1b2c3d"]
+OURS += ["/search?bbox=19,51,21,53&confidence=50", "/devices", "/storage"]
 PAGES = [*OURS, "/trips", "/queue", "/dash", "/dash/sightings", "/dash/plates", ADHOC_SQL]
 
 

@@ -13,6 +13,10 @@
     row, ptsMs: Number(row.dataset.ptsMs), box: row.dataset.box.split(" ").map(Number),
   }));
 
+  const overlay = document.getElementById("overlay");
+  let points = [];
+  window.dashTrack.read(player.dataset.track).then((found) => { points = found; show(video.currentTime); });
+
   function seek(seconds) { video.currentTime = Math.max(0, seconds); }
   function atStart() { if (Math.abs(video.currentTime - startS) > 0.05) seek(startS); }
   if (video.readyState >= 1) atStart(); else video.addEventListener("loadedmetadata", atStart, { once: true });
@@ -28,6 +32,7 @@
 
   function show(seconds) {
     if (clock) clock.textContent = `${seconds.toFixed(2)} s`;
+    window.dashTrack.show(points, seconds * 1000, overlay);
     if (!rows.length || !video.videoWidth) return;
     place();
     const ms = seconds * 1000;
@@ -67,8 +72,15 @@
     } else if (button.dataset.step) step(Number(button.dataset.step));
   });
   document.addEventListener("keydown", (event) => {
-    if (event.target.closest("input, textarea, select") || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.target.closest("input, textarea, select, button, a, summary, figure, dialog, video")) {
+      if (event.key !== "," && event.key !== ".") return;
+      if (event.target.closest("input, textarea, select")) return;
+    }
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
     if (event.key === ",") step(-1);
     if (event.key === ".") step(1);
+    if (event.key === "ArrowLeft") seek(video.currentTime - 5);
+    if (event.key === "ArrowRight") seek(video.currentTime + 5);
+    if (event.key === " ") { event.preventDefault(); if (video.paused) video.play(); else video.pause(); }
   });
 })();
