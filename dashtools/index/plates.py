@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashtools.confusables import fold, normal
 
-__all__ = ["allowed_edits", "edits", "fold", "normal", "pieces"]
+__all__ = ["allowed_edits", "edits", "fold", "normal"]
 
 
 def allowed_edits(length: int) -> int:
@@ -32,13 +32,3 @@ def edits(left: str, right: str, limit: int) -> int:
         if min(row) > limit:
             return limit + 1
     return min(row[-1], limit + 1)
-
-
-def pieces(text: str, count: int) -> list[str]:
-    """The text in `count` parts of about equal length; with count - 1 edits one part stays whole.
-
-    >>> pieces("ABC1234", 3)
-    ['AB', 'C1', '234']
-    """
-    cuts = [len(text) * k // count for k in range(count + 1)]
-    return [text[a:b] for a, b in zip(cuts, cuts[1:]) if b > a]

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from dashtools.confusables import fold
-from dashtools.index.plates import allowed_edits, edits, pieces
+from dashtools.index.near import near
+from dashtools.index.plates import allowed_edits
 from dashtools.index.queries import CROP_OF_SIGHTING
 
 WAYS = ("exact", "look_alikes", "near")
@@ -90,13 +91,9 @@ def _plates(connection: sqlite3.Connection, entry: str, way: str) -> Iterator[tu
     most = allowed_edits(len(key))
     if way != "near" or most == 0:
         return
-    parts = pieces(key, most + 1)  # with k edits one of k + 1 pieces stays whole
-    holds = " OR ".join("instr(folded, ?)" for _ in parts)
-    sql = f"SELECT plate, folded FROM plates WHERE length(folded) BETWEEN ? AND ? AND ({holds})"
-    for plate, folded in connection.execute(sql, (len(key) - most, len(key) + most, *parts)):
-        distance = edits(key, folded, most)
-        if 0 < distance <= most:
-            words = "1 character off" if distance == 1 else f"{distance} characters off"
+    for number, distance in near(connection, key, most).items():
+        words = "1 character off" if distance == 1 else f"{distance} characters off"
+        for (plate,) in connection.execute("SELECT plate FROM plates WHERE plate_no = ?", (number,)):
             yield plate, _Fit(1 + distance, entry, words)
 
 

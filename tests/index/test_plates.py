@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 
 from dashtools.index import derive, moments, near, plates, records, rows
 
-PLATE = st.text("ABCDE0123OISZ", max_size=9)
-
 
 def plain_edits(left: str, right: str) -> int:
     if not left or not right:
@@ -23,11 +21,6 @@ def plain_edits(left: str, right: str) -> int:
 @given(st.text("AB1", max_size=6), st.text("AB1", max_size=6), st.integers(0, 3))
 def test_edits_are_the_plain_distance_up_to_the_limit(left, right, limit):
     assert plates.edits(left, right, limit) == min(plain_edits(left, right), limit + 1)
-
-
-@given(PLATE, st.integers(1, 4))
-def test_pieces_put_together_are_the_text(text, count):
-    assert "".join(plates.pieces(text, count)) == text
 
 
 def test_look_alikes_have_one_key():
