@@ -83,7 +83,8 @@ class Worker:
     def run(self, mode: str) -> int:
         """Works in mode once, drain or watch; the number of tasks that came to an end.
 
-        Watching outlives a share that is away or full; the other modes end with that error.
+        Watching outlives a share that is away or full; the other modes end with that error. It ends where this host
+        can do none of its types any more (a model gone, a GPU sick): whoever starts it again starts it afresh.
         """
         done = 0
         folders = [self._spool.root / name for name in ("tmp", "staging")]
@@ -102,11 +103,14 @@ class Worker:
                     if wait is None:
                         raise
                     LOGGER.warning("%s", error)
-                if wait is None:
+                if wait is None or self._is_useless():
                     if done:
                         self._tidy()  # what dead attempts of the tasks just done had staged is seen to be over only now
                     return done
                 wait(random.uniform(*POLL_S))
+
+    def _is_useless(self) -> bool:
+        return bool(self._types) and all(name in self.unavailable for name in self._types)
 
     def _tidy(self) -> None:
         """What is due for everybody and for ourselves; also between tasks, for a long queue must not delay it."""
@@ -193,6 +197,8 @@ class Worker:
             self._owe(claim, {"event": "waited", "message": str(error)})
             raise
         self._held = None
+        if isinstance(ending.error, BackendUnavailable):  # found out at work: a GPU that fell sick, a library that broke
+            self.unavailable[claim.entry.task_type] = ending.error
         self._report(claim, ending)
         return 1
 

@@ -155,6 +155,19 @@ def test_a_missing_model_leaves_the_task_ready_for_others(spool, nas):
     assert only(spool.pending()).state == "ready"
 
 
+@pytest.mark.parametrize("mode", ["drain", "watch"])
+def test_a_device_that_falls_sick_at_work_ends_the_worker_and_costs_no_failure(spool, nas, mode):
+    put(spool)
+
+    def sick(context):
+        raise BackendUnavailable("the GPU fails")
+
+    worker = Worker(spool, Plan(("TOY",), {}, {}, Rules(300, 3)), {"TOY": lambda: Toy(sick)}, Places(nas))
+    assert worker.run(mode) == 1
+    assert set(worker.unavailable) == {"TOY"}
+    assert [(entry.state, entry.failures) for entry in spool.pending()] == [("delayed", 0)]
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_gives_the_claim_back_and_leaves_the_spool_clean(spool, nas, signum):
     def act(context):

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dashtools.backends.onnx import open_session
+from dashtools.backends.sessions import Network
 from dashtools.errors import BackendUnavailable
 from dashtools.files import sha256_of
 from dashtools.model import PlateRead
@@ -22,26 +22,32 @@ PLATE_SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 class OnnxPlateReader:
     """Reads one line of A-Z and 0-9 with a confidence for each character; see ports.PlateReader."""
 
-    def __init__(self, path: Path, *, name: str | None = None, digest: str | None = None) -> None:
+    def __init__(
+        self, path: Path, *, name: str | None = None, digest: str | None = None, vram_limit_bytes: int | None = None
+    ) -> None:
         self.name = name or path.stem
         self.digest = digest or sha256_of(path)
-        self._session = open_session(path)
-        self.provider = self._session.get_providers()[0]
-        self._input = self._session.get_inputs()[0].name
-        self._upper, self._lower = _columns(self._session, path)
+        self._network = Network(path, vram_limit_bytes=vram_limit_bytes)
+        self._input = self._network.session.get_inputs()[0].name
+        self._upper, self._lower = _columns(self._network.session, path)
+
+    @property
+    def provider(self) -> str:
+        """What really runs the network."""
+        return self._network.provider
 
     def read(self, crop: NDArray[Any]) -> PlateRead:
         """The text of one BGR crop, upper-case; empty text when there is none."""
         if min(crop.shape[:2]) < 2:
             return PlateRead("", ())
-        (probabilities,) = self._session.run(None, {self._input: _tensor(crop)})
+        (probabilities,) = self._network.run(None, {self._input: _tensor(crop)})
         return collapse(self._plate_signs(probabilities[0]), PLATE_SIGNS)
 
     def read_cases_apart(self, crop: NDArray[Any]) -> PlateRead:
         """The reading of most pipelines: each sign in each case stands alone, and nothing else is there."""
         if min(crop.shape[:2]) < 2:
             return PlateRead("", ())
-        (probabilities,) = self._session.run(None, {self._input: _tensor(crop)})
+        (probabilities,) = self._network.run(None, {self._input: _tensor(crop)})
         signs = PLATE_SIGNS + "".join(PLATE_SIGNS[place] for place in self._lower)
         return collapse(probabilities[0][:, [0, *self._upper, *self._lower.values()]], signs)
 

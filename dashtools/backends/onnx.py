@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from dashtools.backends.letterbox import letterbox
+from dashtools.backends.sessions import Network
 from dashtools.errors import BackendUnavailable
 from dashtools.files import sha256_of
 from dashtools.geometry import Box, suppress
@@ -22,33 +22,6 @@ _OVERLAP = 0.45  # IoU above which two boxes are one plate (as measured: platede
 _CANDIDATES_MAX = 300  # an untrained or wrong network gives thousands of boxes; suppression is quadratic
 _USUAL_SCORE = 0.25  # platedet's on dashcam footage (measured)
 _SECOND_SIDES_PX = (960, 480)
-_QUIET = 4  # ONNX Runtime's severity "fatal": a missing CUDA library is told by session.get_providers()
-
-
-def open_session(path: Path, *, use_cuda: bool | None = None) -> Any:
-    """A session with one thread, on CUDA where that really works, else on the CPU.
-
-    `session.get_providers()[0]` is the truth afterwards; `get_available_providers` is only a build's list.
-    """
-    if not path.is_file():
-        raise BackendUnavailable(f"no model at {path}; run: dc-models install")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = _QUIET
-    providers = ["CPUExecutionProvider"]
-    if _has_cuda() if use_cuda is None else use_cuda:
-        providers.insert(0, "CUDAExecutionProvider")
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:  # ORT raises its own classes, which share no public base
-        raise BackendUnavailable(f"ONNX Runtime cannot load {path.name}: {str(error)[:200]}") from error
-
-
-def _has_cuda() -> bool:
-    """Built for CUDA, and a device node is there: asking for CUDA without one costs seconds."""
-    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-        return False
-    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/nvhost-gpu").exists() or Path("/dev/dxg").exists()
 
 
 class OnnxPlateDetector:
@@ -58,23 +31,29 @@ class OnnxPlateDetector:
     (1, n, 6) of x1, y1, x2, y2, score, class. Where there are several classes, those named like a plate count.
     """
 
-    def __init__(self, path: Path, *, name: str | None = None, digest: str | None = None) -> None:
+    def __init__(
+        self, path: Path, *, name: str | None = None, digest: str | None = None, vram_limit_bytes: int | None = None
+    ) -> None:
         self.name = name or path.stem
         self.digest = digest or sha256_of(path)
-        self._session = open_session(path)
-        self.provider = self._session.get_providers()[0]
-        entry = self._session.get_inputs()[0]
+        self._network = Network(path, vram_limit_bytes=vram_limit_bytes)
+        entry = self._network.session.get_inputs()[0]
         self._input, self._is_half = entry.name, entry.type == "tensor(float16)"
         self._height, self._width = (side if isinstance(side, int) else 640 for side in entry.shape[2:4])
-        self._output = self._session.get_outputs()[0].name
-        self._classes = _class_names(self._session)
+        self._output = self._network.session.get_outputs()[0].name
+        self._classes = _class_names(self._network.session)
+
+    @property
+    def provider(self) -> str:
+        """What really runs the network."""
+        return self._network.provider
 
     def detect(self, picture: NDArray[Any], min_score: float) -> list[Detection]:
         """Plates in a BGR picture, boxes in its pixels, after NMS, best score first."""
         tensor, fit = letterbox(picture, self._width, self._height)
         if self._is_half:
             tensor = tensor.astype(np.float16)
-        (raw,) = self._session.run([self._output], {self._input: tensor})
+        (raw,) = self._network.run([self._output], {self._input: tensor})
         boxes, scores = self._boxes(np.asarray(raw[0], np.float32), min_score)
         height, width = picture.shape[:2]
         return best_of(fit.back(boxes, width, height), scores)
@@ -106,14 +85,24 @@ class OnnxHeadsDetector:
     """
 
     def __init__(
-        self, path: Path, *, name: str | None = None, digest: str | None = None, long_side_px: int = 640
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        digest: str | None = None,
+        long_side_px: int = 640,
+        vram_limit_bytes: int | None = None,
     ) -> None:
         self.name = name or path.stem
         self.digest = digest or sha256_of(path)
         self.long_side_px = long_side_px
-        self._session = open_session(path)
-        self.provider = self._session.get_providers()[0]
-        self._input = self._session.get_inputs()[0].name
+        self._network = Network(path, vram_limit_bytes=vram_limit_bytes)
+        self._input = self._network.session.get_inputs()[0].name
+
+    @property
+    def provider(self) -> str:
+        """What really runs the network."""
+        return self._network.provider
 
     @property
     def second_looks(self) -> tuple[OnnxHeadsDetector, ...]:
@@ -130,7 +119,7 @@ class OnnxHeadsDetector:
         height, width = picture.shape[:2]
         scale = self.long_side_px / max(height, width)
         tensor, fit = letterbox(picture, _up_to_32(width * scale), _up_to_32(height * scale))
-        (heads,) = self._session.run(["heads"], {self._input: tensor})
+        (heads,) = self._network.run(["heads"], {self._input: tensor})
         boxes, scores = decode_heads(heads[0], tensor.shape[2], tensor.shape[3], min_score)
         return best_of(fit.back(boxes, width, height), scores)
 
@@ -176,21 +165,26 @@ class OnnxBoxesDetector:
         digest: str | None = None,
         long_side_px: int = 960,
         usual_score: float = 0.25,
+        vram_limit_bytes: int | None = None,
     ) -> None:
         self.name = name or path.stem
         self.digest = digest or sha256_of(path)
         self.long_side_px = long_side_px
         self._bend = math.log(_USUAL_SCORE) / math.log(usual_score)
-        self._session = open_session(path)
-        self.provider = self._session.get_providers()[0]
-        self._input = self._session.get_inputs()[0].name
+        self._network = Network(path, vram_limit_bytes=vram_limit_bytes)
+        self._input = self._network.session.get_inputs()[0].name
+
+    @property
+    def provider(self) -> str:
+        """What really runs the network."""
+        return self._network.provider
 
     def detect(self, picture: NDArray[Any], min_score: float) -> list[Detection]:
         """Plates in a BGR picture, boxes in its pixels, after NMS, best score first."""
         height, width = picture.shape[:2]
         scale = min(1.0, self.long_side_px / max(height, width))
         tensor, fit = letterbox(picture, _up_to_32(width * scale), _up_to_32(height * scale), enlarge=False)
-        (rows,) = self._session.run(["boxes"], {self._input: tensor})
+        (rows,) = self._network.run(["boxes"], {self._input: tensor})
         rows = np.asarray(rows, np.float32).reshape(-1, 5)
         scores = rows[:, 4].clip(0, 1) ** self._bend
         keep = scores > min_score

@@ -16,8 +16,8 @@ from dashtools.backends.onnx import (
     OnnxPlateDetector,
     best_of,
     decode_heads,
-    open_session,
 )
+from dashtools.backends.sessions import open_session
 from dashtools.errors import BackendUnavailable
 
 
