@@ -24,6 +24,9 @@ MAX_SLOTS = 100_000
 BLOCK_HEAD_BYTES = 0x200
 MIN_SPAN_SLOTS = 5  # shorter spans of whole seconds say little about an interval
 MAX_INTERVAL_ERROR = 0.25
+MAX_INTERVAL_S = 10
+WHOLE_SLACK_S = 1.0  # a stamp may be doubled and the next one missing
+MAX_STRAYS = 0.1  # share
 TS_PREFIX_BYTES = 164  # Blueskysea B4K puts its record behind a fixed head
 BLOCK_MARK = b"freeGPS "
 SCAN_BYTES = 4 << 20
@@ -86,20 +89,33 @@ def _note(slots: Sequence[Slot]) -> str | None:
 
 
 def _timed(slots: Sequence[Slot], duration_s: float) -> Iterator[Fix]:
-    """Slots spread evenly over the clip: the camera writes one at a fixed interval, from the first second.
+    """Slots at the interval that the receiver's stamps show, from the first second; spread evenly where they do not.
 
-    Where the receiver's stamps contradict that (a clip cut short keeps all its slots), their interval counts.
+    A clip cut short keeps all its slots, and a last slot may or may not fit in: the duration alone misleads.
     """
     step_ms = 1000 * duration_s / len(slots) if duration_s > 0 else 1000.0
-    stamped = [(number, slot.fix.utc) for number, slot in enumerate(slots) if slot.fix.is_valid and slot.fix.utc]
-    if stamped and stamped[-1][0] - stamped[0][0] >= MIN_SPAN_SLOTS:
-        (first_number, first_utc), (last_number, last_utc) = stamped[0], stamped[-1]
-        span_s = (from_text(last_utc) - from_text(first_utc)).total_seconds()
-        stated_ms = 1000 * span_s / (last_number - first_number)
-        if stated_ms > 0 and abs(step_ms / stated_ms - 1) > MAX_INTERVAL_ERROR and stated_ms <= 10_000:
-            step_ms = stated_ms
+    step_ms = _stated_ms(slots, step_ms) or step_ms
     for number, slot in enumerate(slots):
         yield replace(slot.fix, t_ms=round(number * step_ms))
+
+
+def _stated_ms(slots: Sequence[Slot], spread_ms: float) -> float | None:
+    """The interval by the stamps: whole seconds where nearly all keep to them, else only one far from `spread_ms`."""
+    stamped = [(k, from_text(slot.fix.utc or "").timestamp()) for k, slot in enumerate(slots) if _is_stamped(slot)]
+    if not stamped or stamped[-1][0] - stamped[0][0] < MIN_SPAN_SLOTS:
+        return None
+    (first_number, first_s), (last_number, last_s) = stamped[0], stamped[-1]
+    interval_s = (last_s - first_s) / (last_number - first_number)
+    whole_s = round(interval_s)
+    strays = [abs(at_s - first_s - whole_s * (k - first_number)) > WHOLE_SLACK_S for k, at_s in stamped]
+    if 1 <= whole_s <= MAX_INTERVAL_S and sum(strays) <= MAX_STRAYS * len(strays):
+        return 1000.0 * whole_s
+    is_far = 0 < interval_s <= MAX_INTERVAL_S and abs(spread_ms / (1000 * interval_s) - 1) > MAX_INTERVAL_ERROR
+    return 1000 * interval_s if is_far else None
+
+
+def _is_stamped(slot: Slot) -> bool:
+    return slot.fix.is_valid and slot.fix.utc is not None
 
 
 def _block_offsets(stream: BinaryIO) -> Iterator[int]:

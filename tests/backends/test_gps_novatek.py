@@ -122,6 +122,22 @@ def test_slots_of_a_clip_cut_short_keep_the_receivers_interval(read):
     assert track.fixes[30].t_ms == 30_000
 
 
+@pytest.mark.parametrize("count", [57, 61], ids=["some seconds too few", "one too many"])
+def test_slots_that_tick_by_the_second_keep_to_it_whatever_the_duration_says(read, count):
+    fixes = read(mp4_with([block(record(k), 0x30) for k in range(count)]), 60.04).fixes
+    assert [fix.t_ms for fix in fixes] == [1000 * k for k in range(count)]
+
+
+def test_slots_twice_a_second_are_spread_though_their_stamps_are_whole_seconds(read):
+    fixes = read(mp4_with([block(record(k // 2), 0x30) for k in range(120)]), 60.0).fixes
+    assert [fix.t_ms for fix in fixes] == [500 * k for k in range(120)]
+
+
+def test_a_doubled_second_and_the_missing_one_after_it_move_nothing(read):
+    fixes = read(mp4_with([block(record(k - (k == 30)), 0x30) for k in range(60)]), 60.0).fixes
+    assert [fix.t_ms for fix in fixes] == [1000 * k for k in range(60)]
+
+
 def test_another_layout_in_the_same_blocks_is_left_to_other_readers(read):
     assert read(mp4_with([block(b"\x9a" * 44, 0x12)] * 5), 5.0) is None
 
