@@ -8,6 +8,7 @@ shape of unknown GPS blocks with every byte that could be a number hidden.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -57,6 +58,7 @@ def pattern_of(name: str) -> str:
     >>> pattern_of("2017_0709_082116_002F.MP4")
     '9999_9999_999999_999A.MP4'
     """
+    name = os.fsencode(name).decode("utf-8", "replace")
     stem, dot, suffix = name.rpartition(".")
     hidden = re.sub(r"[^\W\d_]", "A", re.sub(r"\d", "9", stem or name))
     return f"{hidden}{dot}{suffix}" if stem else hidden

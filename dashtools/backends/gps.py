@@ -10,7 +10,7 @@ from dashtools.backends.gps_70mai import MaiBoxGps, MaiLogGps
 from dashtools.backends.gps_blackvue import BlackVueGps, LogGps, SidecarGps
 from dashtools.backends.gps_boxes import Gps0Gps, LocationGps
 from dashtools.backends.gps_ligo import LigoGps
-from dashtools.backends.gps_novatek import NovatekGps, NovatekScanGps
+from dashtools.backends.gps_novatek import NovatekGps, NovatekScanGps, UnreadBlocksGps
 from dashtools.backends.gps_sidecars import GpxGps, SrtGps
 from dashtools.backends.gps_tesla import TeslaEventGps, TeslaGps
 from dashtools.backends.gps_tracks import TimedTrackGps
@@ -31,7 +31,7 @@ def readers() -> tuple[GpsReader, ...]:
     boxes = (NovatekGps(), BlackVueGps(), TimedTrackGps(), MaiBoxGps(), Gps0Gps(), GarminBoxGps())
     embedded = (*boxes, LigoGps(), TeslaGps())
     beside = (SidecarGps(), MaiLogGps(), GpxGps(), SrtGps())
-    return (*embedded, *beside, NovatekScanGps(), ExiftoolGps(), LocationGps(), TeslaEventGps())
+    return (*embedded, *beside, NovatekScanGps(), ExiftoolGps(), LocationGps(), TeslaEventGps(), UnreadBlocksGps())
 
 
 def log_readers(path: Path) -> tuple[GpsReader, ...]:

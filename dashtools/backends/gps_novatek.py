@@ -32,6 +32,9 @@ BLOCK_MARK = b"freeGPS "
 SCAN_BYTES = 4 << 20
 NO_FIX = "the receiver never had a fix"
 SEALED_PLACES = "the positions are in a cipher of the maker's (Akaso V1, Redtiger F7N) that nobody can read"
+UNREAD = (
+    "{count} freeGPS blocks are of a layout that no reader here knows: `dc-doctor camera` describes it for a report"
+)
 LOCAL_TIME = "the stamps are the camera's local time"
 
 
@@ -64,6 +67,21 @@ class NovatekScanGps:
                 return None
             slots = list(_slots_at(stream, size_bytes, _block_offsets(stream)))
         return None if _is_foreign(slots) else _track(slots, _timed(slots, facts.duration_s))
+
+
+class UnreadBlocksGps:
+    """No track, but the reason: there are blocks, and nobody knows their layout; see ports.GpsReader."""
+
+    name = "none"
+    is_fallback = True
+
+    def read(self, path: Path, facts: ClipFacts) -> Track | None:
+        """A track without slots that says so, or None when no index names such a block."""
+        with path.open("rb") as stream:
+            size_bytes = stream.seek(0, 2)
+            slots = list(_slots_at(stream, size_bytes, [offset for offset, _ in _index(stream, size_bytes)]))
+        unread = sum(slot.kind == "other" for slot in slots)
+        return Track(self.name, note=UNREAD.format(count=unread)) if unread else None
 
 
 def _is_foreign(slots: Sequence[Slot]) -> bool:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dashtools.backends.camera_report import hidden, report
+from dashtools.backends.gps import readers
+from dashtools.stages.ingest import read_track
 
 
 def test_the_structure_and_the_gps_signature_are_told(tiny_drive):
@@ -46,3 +51,39 @@ def test_a_broken_clip_has_a_report_too(realdata):
     for path in (realdata / "broken").iterdir():
         said = report(path)
         assert said["container"]["findings"] or said["container"]["format"]
+
+
+@pytest.mark.realdata
+def test_no_position_that_a_reader_finds_is_in_any_report(realdata, clip_facts):
+    clips = [path for path in sorted(realdata.glob("gps*/*")) if path.suffix.lower() in (".mp4", ".ts", ".mov")]
+    assert len(clips) >= 15
+    for path in clips:
+        text = json.dumps(report(path))
+        track = read_track([reader for reader in readers() if reader.name != "exiftool"], path, clip_facts())
+        for fix in [fix for fix in track.fixes if fix.is_valid][:100]:
+            for angle in (abs(fix.latitude), abs(fix.longitude)):
+                ddmm = int(angle) * 100 + angle % 1 * 60
+                assert not [said for said in (f"{angle:.3f}", f"{ddmm:.2f}", f"{ddmm * 1000:.0f}") if said in text]
+
+
+def test_nothing_of_a_picture_is_in_the_report(tmp_path, timed_mp4):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(timed_mp4(b"avc1", b"vide", [b"\0\0\0\x20SecretPixels4711" * 20] * 3))
+    text = json.dumps(report(path))
+    assert "Secret" not in text and "4711" not in text and hidden(b"SecretPixels4711") not in text
+    assert len(text) < 4000
+
+
+@given(st.binary(max_size=3000))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_garbage_has_a_report_and_its_digits_are_hidden(tmp_path, content):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(content + b"freeGPS 52.190 20.789 $GPRMC,4711")
+    text = json.dumps(report(path))
+    assert "52.190" not in text and "4711" not in text
+
+
+def test_a_name_that_is_no_utf8_has_a_pattern_too(tmp_path):
+    path = tmp_path / os.fsdecode(b"a\xff1.mp4")
+    path.write_bytes(b"")
+    assert json.dumps(report(path)["name_pattern"]).isascii() and "1" not in report(path)["name_pattern"]

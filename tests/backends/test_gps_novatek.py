@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dashtools.backends.gps import readers
 from dashtools.backends.gps_novatek import NovatekGps
 from dashtools.backends.novatek_record import decode_block, decode_record
 from dashtools.ports import ClipFacts
+from dashtools.stages.ingest import read_track
 
 A119V3 = bytes.fromhex(
     "05000000 2f000000 03000000 13000000 09000000 1b000000 414e5700 25d19945 f1474046 6666d241 85eb8341"
@@ -140,6 +142,26 @@ def test_a_doubled_second_and_the_missing_one_after_it_move_nothing(read):
 
 def test_another_layout_in_the_same_blocks_is_left_to_other_readers(read):
     assert read(mp4_with([block(b"\x9a" * 44, 0x12)] * 5), 5.0) is None
+
+
+def test_blocks_of_a_layout_nobody_knows_are_told_and_not_passed_over_in_silence(tmp_path):
+    path = tmp_path / "clip.mp4"
+    big_endian = struct.pack(">6I", 13, 30, 5, 24, 7, 15) + b"ANE\0" + struct.pack(">4f", 5130.5, 730.25, 10.0, 90.0)
+    path.write_bytes(mp4_with([block(big_endian, 0x10) for _ in range(9)]))
+    track = read_track([reader for reader in readers() if reader.name != "exiftool"], path, facts(9.0))
+    assert (track.reader, track.fixes) == ("none", ()) and track.note.startswith("9 freeGPS blocks are of a layout")
+
+
+@pytest.mark.parametrize("lat", [5175.0, 9130.5, -5130.5, float("nan"), 1e9], ids=str)
+def test_an_angle_that_none_can_be_is_void_and_keeps_its_time(lat):
+    fix = decode_record(record(7, lat=lat)).fix
+    assert (fix.is_valid, fix.latitude, fix.utc) == (False, None, "2024-07-15T13:30:07Z")
+
+
+def test_a_leap_second_is_the_next_second_and_loses_no_fix():
+    body = bytearray(record(0))
+    struct.pack_into("<6I", body, 0, 23, 59, 60, 16, 12, 31)
+    assert decode_record(bytes(body)).fix.utc == "2017-01-01T00:00:00Z"
 
 
 def test_a_clip_without_an_index_is_left_to_other_readers(read):
