@@ -139,19 +139,15 @@ def _deciphered(text: bytes) -> list[bytes]:
     if digits is None:
         return []
     table = bytes.maketrans(bytes(digits) + bytes([lines[0][13]]), b"0123456789:")
-    found = []
-    for line in lines:
-        plain = bytearray(line.translate(table).rstrip(b"\0"))
-        parts = bytes(plain).split(b" ")
-        if len(parts) < 4 or len(parts[2]) < 4 or len(parts[3]) < 4:
-            continue
-        # which letter stands for which hemisphere is not known: only a minus tells, and without one it is no position
-        parts[2] = b"S" + parts[2][1:] if parts[2][2:3] == b"-" else b"N:00.0"
-        parts[3] = b"W" + parts[3][1:] if parts[3][2:3] == b"-" else b"E:000.0"
-        if b":00.0" in parts[2] or b":000.0" in parts[3]:
-            parts[2], parts[3] = b"N:00.0", b"E:000.0"
-        found.append(b" ".join(parts))
-    return found
+    found = [line.translate(table).rstrip(b"\0").split(b" ") for line in lines]
+    found = [parts for parts in found if len(parts) >= 4 and len(parts[2]) >= 4 and len(parts[3]) >= 4]
+    # which letter stands for which hemisphere is not known; a firmware that writes a minus writes it wherever due
+    is_signed = any(parts[k][2:3] == b"-" for parts in found for k in (2, 3))
+    for parts in found:
+        for k, letters, nowhere in ((2, b"NS", b"N:00.0"), (3, b"EW", b"E:000.0")):
+            is_negative = parts[k][2:3] == b"-"
+            parts[k] = letters[is_negative : is_negative + 1] + parts[k][1:] if is_signed else nowhere
+    return [b" ".join(parts) for parts in found]
 
 
 def _digits(lines: Sequence[bytes]) -> list[int] | None:

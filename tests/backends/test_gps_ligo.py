@@ -44,16 +44,21 @@ def test_records_behind_the_clip_are_slots_with_the_cameras_spacing(read):
     assert "local time" in track.note
 
 
-def ciphered(sign: str) -> bytes:
-    texts = [f"2024/06/27 12:34:{k:02d} N:{sign}31.285065 W:{sign}124.759483 20.5" for k in range(5, 25)]
+def ciphered(south: str, west: str = "") -> bytes:
+    texts = [f"2024/06/27 12:34:{k:02d} N:{south}31.285065 W:{west}124.759483 20.5" for k in range(5, 25)]
     return b"".join(b"####" + bytes(4) + text.translate(TABLE).encode().ljust(124, b"\0") for text in texts)
 
 
 def test_replaced_digits_are_learned_from_the_seconds():
-    slots = parse(ciphered("-"))
+    slots = parse(ciphered("-", "-"))
     assert len(slots) == 20
     assert (slots[0][1].latitude, slots[0][1].longitude) == (-31.285065, -124.759483)
     assert slots[0][1].speed_mps == pytest.approx(20.5 * 1852 / 3600)
+
+
+def test_a_log_that_signs_one_angle_leaves_the_other_north_or_east():
+    assert {(fix.latitude, fix.longitude) for _, fix in parse(ciphered("", "-"))} == {(31.285065, -124.759483)}
+    assert {(fix.latitude, fix.longitude) for _, fix in parse(ciphered("-", ""))} == {(-31.285065, 124.759483)}
 
 
 def test_replaced_letters_without_a_sign_leave_the_hemisphere_unknown_so_it_is_no_position():
