@@ -7,8 +7,9 @@
    what another brought meanwhile stays.
 
 Two who pack a leaf at once leave two packs that say the same, and the next makes one of them. A record that is
-requeued meanwhile is in the new pack and does not count, for the mark of what was moved lies beside it; a mark goes
-36 hours old only, when a pack that was there before says the same.
+requeued meanwhile is in the new pack and does not count, for the mark of what was moved lies beside it. A pack takes
+over what marks say, with a digest of each, so that who made it knows himself again; a mark goes when it is 36 hours old
+and a pack that was there before says the same.
 """
 
 from __future__ import annotations
@@ -79,10 +80,14 @@ class Compactor:
             return None
         if not self._is_finished(seen):
             return None
-        going = leaves.in_flight(self._files, path, seen.marks)
+        going, moved = leaves.in_flight(self._files, seen), seen.told()
+        for stem in sorted(seen.marks - moved.keys()):
+            mark = self._files.linked(f"{path}/{stem}{MARK}")
+            if mark is not None:
+                moved[stem] = packs.digest(mark)
         batch = _Batch(self._files, seen, going)
         try:
-            content = packs.to_bytes(batch.records(), seen.moved)
+            content = packs.to_bytes(batch.records(), moved)
         except _Unfinished:
             return None
         done = Compacted(path, records=len(batch.names), size_bytes=len(content), left=batch.left)
@@ -127,14 +132,13 @@ class Compactor:
         rows = [leaves.rows_name(name) for name in gone] + batch.orphans
         gone += [name for name in rows if name in seen.loose_rows]
         gone += [name for name in seen.packs if name != kept]
-        gone += self._old_marks(seen)
+        gone += self._old_marks(seen, going)
         for name in gone:
             self._files.unlink(f"{seen.path}/{name}")
         return len(gone)
 
-    def _old_marks(self, seen: Leaf) -> list[str]:
-        told = set().union(*(pack.moved for pack in seen.packs.values()))
-        names = [f"{mark}{MARK}" for mark in sorted(seen.marks & told)]
+    def _old_marks(self, seen: Leaf, going: set[str]) -> list[str]:
+        names = [f"{stem}{MARK}" for stem in sorted((seen.marks & seen.told().keys()) - going)]
         if not names:
             return []
         limit = self._spool.now().timestamp() - MARKS_LIFE_S

@@ -40,6 +40,18 @@ class Leaf:
         """`<key>.aNN` that do not count any more."""
         return self.marks.union(*(pack.moved for pack in self.packs.values()))
 
+    def told(self) -> dict[str, str]:
+        """What packs say was moved, and the digests of the marks by which it was; more than one is a contradiction."""
+        found: dict[str, set[str]] = {}
+        for pack in self.packs.values():
+            for stem, digests in pack.moved.items():
+                found.setdefault(stem, set()).update(digests.split())
+        return {stem: " ".join(sorted(digests)) for stem, digests in found.items()}
+
+    def is_moved_by_another(self, stem: str, mark: bytes) -> bool:
+        """Does a pack say that another mark than this moved the record? Then this one came too late."""
+        return bool(set(self.told().get(stem, "").split()) - {packs.digest(mark)})
+
     def names(self, in_flight: Collection[str] = ()) -> list[str]:
         """Names of the records that count, sorted; one that is being moved counts until it has arrived."""
         moved = self.moved.difference(in_flight)
@@ -96,18 +108,18 @@ def rows_name(name: str) -> str:
     return layout.rows_beside(name)
 
 
-def in_flight(files: Files, path: str, marks: Collection[str]) -> set[str]:
-    """Which of the marked records (`<key>.aNN`) are on their way: marked, and their file still in tmp/."""
+def in_flight(files: Files, seen: Leaf) -> set[str]:
+    """Which of the marked records (`<key>.aNN`) are on their way: the file that was linked as their mark is in tmp/."""
     found = set()
-    for name in files.names("tmp") if marks else ():
+    for name in files.names("tmp") if seen.marks else ():
         kind, _, rest = name.partition("~")
-        mark = rest.partition("=")[0]
-        if kind != BACK or mark not in marks:
+        stem = rest.partition("=")[0]
+        if kind != BACK or stem not in seen.marks:
             continue
         with contextlib.suppress(FileNotFoundError):  # it has just arrived
             content = files.read(f"tmp/{name}")
-            if files.linked(f"{path}/{mark}{MARK}") == content:
-                found.add(mark)
+            if files.linked(f"{seen.path}/{stem}{MARK}") == content and not seen.is_moved_by_another(stem, content):
+                found.add(stem)
     return found
 
 

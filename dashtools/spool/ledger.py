@@ -62,7 +62,7 @@ class Ledger:
         self._in_doubt[marker] = (scratch, target)
         self._files.write(scratch, content)
         try:
-            is_mine = self._files.link(scratch, marker) and not is_moved(self._files, kind, marker)
+            is_mine = self._files.link(scratch, marker) and not is_late(self._files, kind, marker, content)
         except FileNotFoundError:  # a janitor took us for dead: it published the file for us, or dropped it
             if self._files.linked(marker) != content:
                 raise TryLater(f"{self._files.root / scratch} was taken by a janitor; publish it again") from None
@@ -90,15 +90,13 @@ class Ledger:
         return is_left or made is not None, made
 
 
-def is_moved(files: Files, kind: str, marker: str) -> bool:
-    """Does a pack say that this record was moved long ago? Then its old mark was cleared away, and ours counts not.
+def is_late(files: Files, kind: str, marker: str, content: bytes) -> bool:
+    """Does a pack say that another moved this record? Then that one's mark was cleared away, and ours counts not.
 
-    To be asked after the marker was made: whoever cleared the old one had published that pack before.
+    To be asked after the marker was made: whoever cleared the other had published that pack before.
     """
     folder, _, name = marker.rpartition("/")
-    if kind != BACK:
-        return False
-    return any(name.removesuffix(MARK) in pack.moved for pack in look(files, folder).packs.values())
+    return kind == BACK and look(files, folder).is_moved_by_another(name.removesuffix(MARK), content)
 
 
 def finish(files: Files, scratch: str, marker: str, target: str) -> str | None:
@@ -108,7 +106,8 @@ def finish(files: Files, scratch: str, marker: str, target: str) -> str | None:
     """
     kind = scratch.rpartition("/")[2].partition("~")[0]
     try:
-        is_winner = files.link(scratch, marker) and not is_moved(files, kind, marker)
+        content = files.read(scratch)
+        is_winner = files.link(scratch, marker) and not is_late(files, kind, marker, content)
     except FileNotFoundError:
         return None
     if not is_winner:

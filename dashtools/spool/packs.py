@@ -1,11 +1,12 @@
 """A pack: the final records of a leaf, with their rows, in one compressed JSON-lines file that `zcat` reads.
 
-    {"schema":"pack/1","names":[…],"moved":[…],"offsets":[…]}                    the first line: what is in it
+    {"schema":"pack/1","names":[…],"moved":{…},"offsets":[…]}                    the first line: what is in it
     {"name":"<key>.aNN.json","record":{…},"rows":[{…},…]}                        a line for each record, by name
 
 A pack never changes: it is written aside, renamed to a name that was never used, and removed when what it holds is
 in another. `names` are those that the records had as files. `moved` (<key>.aNN) were brought back to pending/ and do
-not count any more, in whatever pack or file they still are; a pack that says so keeps saying it, and its followers do.
+not count any more, in whatever pack or file they still are; beside each stands the digest of the mark by which it was
+moved. What a pack says of this, its followers say.
 
 The file is a row of gzip members (RFC 1952, section 2.2): the first line, then so many records each, beginning
 `offsets` bytes after the first line's member. One record is found by opening two members. The bytes of each file come
@@ -16,10 +17,11 @@ from __future__ import annotations
 
 import bisect
 import gzip
+import hashlib
 import itertools
 import uuid
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -82,6 +84,11 @@ def stem(name: str) -> str:
     return name.removesuffix(".json").removesuffix(".err")
 
 
+def digest(mark: bytes) -> str:
+    """What a pack says of the mark by which a record was moved: the mark names who made it."""
+    return hashlib.blake2b(mark, digest_size=8).hexdigest()
+
+
 def packed(name: str, record: bytes, rows: bytes | None) -> Packed:
     """The packed form of a record and its rows; BadInput where the bytes could not be given back."""
     try:
@@ -95,7 +102,7 @@ def packed(name: str, record: bytes, rows: bytes | None) -> Packed:
     return found
 
 
-def to_bytes(records: Iterable[Packed], moved: Iterable[str]) -> bytes:
+def to_bytes(records: Iterable[Packed], moved: Mapping[str, str]) -> bytes:
     """The content of a pack; the records sorted by name. The same records give the same bytes."""
     names: list[str] = []
     offsets: list[int] = []
@@ -109,7 +116,7 @@ def to_bytes(records: Iterable[Packed], moved: Iterable[str]) -> bytes:
         size += len(members[-1])
     if names != sorted(set(names)):
         raise ValueError("records of a pack must be sorted by name, each once")
-    first = {"schema": SCHEMA, "names": names, "moved": sorted(moved), "offsets": offsets}
+    first = {"schema": SCHEMA, "names": names, "moved": dict(sorted(moved.items())), "offsets": offsets}
     return b"".join([gzip.compress(orjson.dumps(first) + b"\n", LEVEL, mtime=0), *members])
 
 
@@ -123,9 +130,9 @@ class Pack:
             first = orjson.loads(opened.decompress(content))
             is_ours = first["schema"] == SCHEMA
             self.names: tuple[str, ...] = tuple(first["names"])
-            self.moved: frozenset[str] = frozenset(first["moved"])
+            self.moved: dict[str, str] = dict(first["moved"])
             self._offsets: list[int] = [*first["offsets"], len(opened.unused_data)]
-        except (zlib.error, orjson.JSONDecodeError, KeyError, TypeError) as error:
+        except (zlib.error, orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise self._damaged(error) from error
         if not is_ours:
             raise TaskSystemError(f"{where} is of {first['schema']!r}, this program knows {SCHEMA}; update it")

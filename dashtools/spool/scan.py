@@ -52,7 +52,7 @@ def records(files: Files, leaf: str) -> Iterator[Entry]:
     names = files.names(leaf)
     if any(packs.is_pack(name) or name.endswith(contents.MARK) for name in names):
         seen = contents.look(files, leaf, names)
-        names = seen.names(contents.in_flight(files, leaf, seen.marks))
+        names = seen.names(contents.in_flight(files, seen))
     yield from _parsed(leaf, names)
 
 

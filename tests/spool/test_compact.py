@@ -158,6 +158,24 @@ def test_a_requeue_that_slept_until_the_mark_was_cleared_moves_nothing(filled, m
     ] or [e.attempt for e in other.completed() if e.task_id == "t1"] == [2]
 
 
+@pytest.mark.parametrize("step", ["link", "sync_folder"])
+def test_a_mark_that_is_packed_before_its_maker_has_moved_the_task_is_still_his(filled, monkeypatch, step):
+    """He stands between his mark and the look whether another was faster; all else happens in between."""
+    other, entry = Spool.open(filled.root), filled.find("t1")
+    plain = getattr(filled.files, step)
+
+    def slept(*arguments):
+        made = plain(*arguments)
+        monkeypatch.setattr(filled.files, step, plain)
+        pack_all(other)
+        assert [e.state for e in [*other.pending(), *other.completed()] if e.task_id == "t1"] == ["complete"]
+        return made
+
+    monkeypatch.setattr(filled.files, step, slept)
+    assert filled.requeue(entry) is not None
+    assert [e.state for e in [*other.pending(), *other.completed()] if e.task_id == "t1"] == ["ready"]
+
+
 def test_two_who_pack_a_leaf_at_once_lose_nothing(filled, monkeypatch):
     before, other = says(filled), Spool.open(filled.root)
     rename = filled.files.rename

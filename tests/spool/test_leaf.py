@@ -21,8 +21,8 @@ def record_of(task_id: str, attempt: int = 1, video: str = "v") -> packs.Packed:
 def lay(spool):
     spool.files.mkdirs(FOLDER)
 
-    def pack(*records, moved=()):
-        spool.files.write(f"{FOLDER}/{packs.new_name()}", packs.to_bytes(records, moved))
+    def pack(*records, moved=None):
+        spool.files.write(f"{FOLDER}/{packs.new_name()}", packs.to_bytes(records, moved or {}))
 
     return pack
 
@@ -57,7 +57,7 @@ def test_what_was_moved_counts_in_no_pack_old_or_new(spool, lay, how):
     if how == "mark":
         spool.files.write(f"{FOLDER}/{packs.stem(name_of('a'))}.moved", b"")
     else:
-        lay(moved=[packs.stem(name_of("a"))])
+        lay(moved={packs.stem(name_of("a")): "d"})
     lay(record_of("a"))  # a compactor that slept through it
     seen = leaf.look(spool.files, FOLDER)
     assert seen.names() == [name_of("b")]
@@ -72,7 +72,7 @@ def test_what_is_being_moved_counts_until_it_has_arrived(spool, lay):
 
 
 def test_another_attempt_of_a_moved_record_counts(spool, lay):
-    lay(record_of("a", 1), moved=[packs.stem(name_of("a"))])
+    lay(record_of("a", 1), moved={packs.stem(name_of("a")): "d"})
     spool.files.write(f"{FOLDER}/{name_of('a', 2)}", record_of("a", 2).record_bytes())
     assert leaf.look(spool.files, FOLDER).names() == [name_of("a", 2)]
 

@@ -27,13 +27,13 @@ def many():
 
 
 def test_a_pack_gives_back_every_record_in_order(many):
-    pack = packs.Pack(packs.to_bytes(many, []))
+    pack = packs.Pack(packs.to_bytes(many, {}))
     assert list(pack) == many
     assert pack.names == tuple(record.name for record in many)
 
 
 def test_one_record_is_found_without_unpacking_the_others(many, monkeypatch):
-    pack, opened = packs.Pack(packs.to_bytes(many, [])), []
+    pack, opened = packs.Pack(packs.to_bytes(many, {})), []
     plain = gzip.decompress
     monkeypatch.setattr(packs.gzip, "decompress", lambda data: opened.append(1) or plain(data))
     for number in (0, packs.MEMBER_RECORDS - 1, packs.MEMBER_RECORDS, len(many) - 1):
@@ -45,10 +45,10 @@ def test_one_record_is_found_without_unpacking_the_others(many, monkeypatch):
 
 @pytest.mark.skipif(shutil.which("zcat") is None, reason="no zcat here")
 def test_zcat_prints_a_line_for_each_record(many, tmp_path):
-    (tmp_path / "pack.gz").write_bytes(packs.to_bytes(many, ["k.a01"]))
+    (tmp_path / "pack.gz").write_bytes(packs.to_bytes(many, {"k.a01": "d"}))
     text = subprocess.run(["zcat", str(tmp_path / "pack.gz")], capture_output=True, check=True).stdout
     first, *lines = [orjson.loads(line) for line in text.splitlines()]
-    assert (first["schema"], first["moved"], len(first["names"])) == ("pack/1", ["k.a01"], len(many))
+    assert (first["schema"], first["moved"], len(first["names"])) == ("pack/1", {"k.a01": "d"}, len(many))
     assert [line["record"]["task_id"] for line in lines] == [record.task.task_id for record in many]
 
 
@@ -68,7 +68,7 @@ def test_files_come_out_as_they_went_in(value):
         packed = packs.packed(name, record, rows)
     except BadInput:
         return  # -0.0 and the like: it stays a file
-    found = packs.Pack(packs.to_bytes([packed], [])).find(name)
+    found = packs.Pack(packs.to_bytes([packed], {})).find(name)
     assert found is not None and (found.record_bytes(), found.rows_bytes()) == (record, rows)
 
 
@@ -83,12 +83,12 @@ def test_what_could_not_be_given_back_to_the_byte_is_refused(record, rows):
 
 
 def test_an_empty_pack_still_says_what_was_moved():
-    pack = packs.Pack(packs.to_bytes([], ["k.a01"]))
-    assert list(pack) == [] and pack.moved == {"k.a01"} and pack.find("k.a01.json") is None
+    pack = packs.Pack(packs.to_bytes([], {"k.a01": "d"}))
+    assert list(pack) == [] and pack.moved == {"k.a01": "d"} and pack.find("k.a01.json") is None
 
 
 def test_a_torn_pack_is_called_damaged(many):
-    content = packs.to_bytes(many, [])
+    content = packs.to_bytes(many, {})
     for length in (0, 5, 100, len(content) - 7):
         with pytest.raises(TaskSystemError, match="damaged"):
             list(packs.Pack(content[:length]))
@@ -96,9 +96,9 @@ def test_a_torn_pack_is_called_damaged(many):
 
 def test_a_pack_of_another_program_is_refused():
     with pytest.raises(TaskSystemError, match="pack/9"):
-        packs.Pack(gzip.compress(b'{"schema":"pack/9","names":[],"moved":[],"offsets":[]}\n'))
+        packs.Pack(gzip.compress(b'{"schema":"pack/9","names":[],"moved":{},"offsets":[]}\n'))
 
 
 def test_unsorted_records_are_refused(many):
     with pytest.raises(ValueError, match="sorted"):
-        packs.to_bytes([many[1], many[0]], [])
+        packs.to_bytes([many[1], many[0]], {})
