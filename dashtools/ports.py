@@ -173,16 +173,34 @@ class Camera(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class CopyStyle:
+    """How a small copy is made, beyond its height."""
+
+    codec: str = "h264"
+    """h264 or hevc."""
+    is_hardware_allowed: bool = False
+    subtitles: str = ""
+    """SubRip text that becomes a track of the copy."""
+    blank_ms: tuple[tuple[int, int | None], ...] = ()
+    """Spans that are black and silent in the copy; None: to the end."""
+
+
 class Encoder(Protocol):
     """Makes small copies of clips."""
 
-    name: str
     version: str
 
     def downscale(
-        self, source: Path, target: Path, *, height: int, progress: Callable[[float], None] | None = None
-    ) -> None:
-        """An H.264 MP4 no higher than `height`, first frame at 0, each frame's time kept, faststart."""
+        self,
+        source: Path,
+        target: Path,
+        *,
+        height: int,
+        style: CopyStyle = CopyStyle(),
+        progress: Callable[[float], None] | None = None,
+    ) -> str:
+        """An MP4 no higher than `height`, first frame at 0, times kept, faststart; which encoder made it."""
         ...
 
 

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from dashtools.ports import Progress
+from dashtools.ports import Progress, ServedTask
 from dashtools.spool.queue import Claim, Spool
 
 OFF = "DASHTOOLS_NO_PROGRESS"
@@ -56,15 +56,18 @@ class TaskBar:
         self._line = Line()
         self.clear: Callable[[], None] = self._line.clear
 
-    def of(self, claim: Claim) -> Progress:
+    def of(self, held: Claim | ServedTask) -> Progress:
         """The progress function of one attempt."""
         started = time.monotonic()
-        name = f"{claim.entry.task_type} {claim.task.metadata.get('clip', claim.task.video_id)}"
+        name = f"{held.task.task_type} {held.task.metadata.get('clip', held.task.video_id)}"
+        duration_s = held.task.metadata.get("duration_s") or 0.0
 
         def progress(share: float, what: str) -> None:
-            left_s = (time.monotonic() - started) * (1 - share) / share if share > 0.02 else None
-            eta = f"  {left_s:.0f} s left" if left_s is not None else ""
-            self._line.show(f"{name} [{drawn(share)}] {share:4.0%} {what}{eta}")
+            spent_s, ahead = time.monotonic() - started, ""
+            if share > 0.02 and spent_s > 0:
+                rate = f"  {share * duration_s / spent_s:.1f}x" if duration_s else ""
+                ahead = f"{rate}  {spent_s * (1 - share) / share:.0f} s left"
+            self._line.show(f"{name} [{drawn(share)}] {share:4.0%} {what}{ahead}")
 
         return progress
 

@@ -11,9 +11,10 @@ import numpy as np
 from dashtools.errors import ArchivalError, BadInput, InputMissing
 from dashtools.files import sha256_of
 from dashtools.model import OUT, ChildTask, FileRef, Json, Output, StageResult, Task, Track
-from dashtools.ports import ClipFacts, Decoder, Encoder, StageContext
+from dashtools.ports import ClipFacts, CopyStyle, Decoder, Encoder, StageContext
 from dashtools.stages.canonical import read_json
 from dashtools.stages.gpx import to_gpx
+from dashtools.stages.subtitles import to_srt
 from dashtools.stages.verified import VerifiedFolder
 
 VIDEO = "video_lowres.mp4"
@@ -36,14 +37,14 @@ class ArchiveStage:
         started = time.monotonic()
         original = _check_original(context)
         folder = VerifiedFolder(context.out)
-        facts = self._small_copy(context, folder)
+        facts, made_by = self._small_copy(context, folder)
         encode_s = time.monotonic() - started
         crops = _write_crops(context, folder)
         _copy_pictures(context, folder)
         chain = _write_facts(context, folder)
         context.progress(0.95, "read back")
         folder.read_back()
-        copy = {"encoder": self.encoder.name, "version": self.encoder.version, "width": facts.width}
+        copy = {"encoder": made_by, "version": self.encoder.version, "width": facts.width}
         manifest = {
             "schema": "manifest/1",
             "video_id": context.task.video_id,
@@ -58,21 +59,34 @@ class ArchiveStage:
         seconds = {"total": round(time.monotonic() - started, 3), "encode": round(encode_s, 3)}
         return _result(context, folder, crops, facts.height, seconds)
 
-    def _small_copy(self, context: StageContext, folder: VerifiedFolder) -> ClipFacts:
-        """Facts of the de-resolved clip, which opens and decodes."""
+    def _small_copy(self, context: StageContext, folder: VerifiedFolder) -> tuple[ClipFacts, str]:
+        """Facts of the de-resolved clip, which opens and decodes, and which encoder made it."""
         target = context.out / VIDEO
-        height = int(context.settings["archive_height"])
-        self.encoder.downscale(
+        made_by = self.encoder.downscale(
             context.one("video"),
             target,
-            height=height,
+            height=int(context.settings["archive_height"]),
+            style=_style(context),
             progress=lambda share: context.progress(0.05 + 0.85 * share, "encode"),
         )
         folder.adopt(VIDEO, "video_lowres")
         try:
-            return self.decoder.facts(target)
+            return self.decoder.facts(target), made_by
         except BadInput as error:
             raise ArchivalError(f"the copy of {context.one('video').name} does not decode: {error}") from error
+
+
+def _style(context: StageContext) -> CopyStyle:
+    """How the copy is made: by the settings, with the track as subtitles, and black where nothing is to be stored."""
+    track = Track.from_json(read_json(context.one("track"))) if context.paths.get("track") else Track("none")
+    ingest = read_json(context.one("ingest")) if context.paths.get("ingest") else {}
+    duration_s = ingest.get("container", {}).get("duration_s") or 0.0
+    return CopyStyle(
+        codec=str(context.settings.get("archive_codec", "h264")),
+        is_hardware_allowed=context.settings.get("archive_encoder", "auto") == "auto",
+        subtitles=to_srt(track, ingest.get("recorded_at"), round(1000 * duration_s)),
+        blank_ms=track.withheld,
+    )
 
 
 def _check_original(context: StageContext) -> Json:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dashtools.backends.decode import PyavDecoder
-from dashtools.backends.ffmpeg import FfmpegEncoder, build_argv, find_ffmpeg
+from dashtools.backends.ffmpeg import FfmpegEncoder, _Job, _Source, build_argv, find_ffmpeg
 from dashtools.errors import ArchivalError, BackendUnavailable, BadInput, OutputRefused
 
 CLIPS = {
@@ -228,7 +228,8 @@ def test_without_any_program_the_bundled_one_is_used(monkeypatch):
 
 @pytest.mark.parametrize("version,option", [("4.4.2", "-vsync"), ("5.1.9", "-fps_mode"), ("n9.0.2-17", "-fps_mode")])
 def test_the_option_that_keeps_times_follows_the_version(version, option):
-    argv = build_argv(Path("ffmpeg"), version, Path("a"), Path("b"), 0.0, 720, False, is_careful=False)
+    job = _Job(Path("a"), Path("b"), _Source(0.0, 1.0, has_audio=False), 720)
+    argv = build_argv(Path("ffmpeg"), version, job, is_careful=False)
     assert option in argv
 
 

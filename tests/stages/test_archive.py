@@ -131,3 +131,40 @@ def test_a_file_that_reads_back_differently_is_not_archived(context):
     with pytest.raises(ArchivalError, match=r"video_lowres\.mp4 read back"):
         ArchiveStage(FfmpegEncoder(), FlippingDecoder(threads=1))(context)
     assert not (context.out / "manifest.json").exists()
+
+
+class NotingEncoder(FfmpegEncoder):
+    """Remembers how it was told to make the copy."""
+
+    def downscale(self, source, target, *, style, **options):
+        self.style = style
+        return super().downscale(source, target, style=style, **options)
+
+
+def style_of(context, **settings):
+    encoder = NotingEncoder()
+    changed = dataclasses.replace(context, settings={**context.settings, **settings})
+    ArchiveStage(encoder, PyavDecoder(threads=1))(changed)
+    return encoder.style, json.loads((context.out / "manifest.json").read_text())
+
+
+def test_the_settings_choose_codec_and_hardware(context):
+    style, manifest = style_of(context, archive_codec="hevc", archive_encoder="software")
+    assert (style.codec, style.is_hardware_allowed) == ("hevc", False)
+    assert manifest["video_lowres"]["encoder"] == "ffmpeg-libx265"
+
+
+def test_the_track_goes_along_as_subtitles(context):
+    ingest = json.loads(context.one("ingest").read_text())
+    context.one("ingest").write_text(json.dumps({**ingest, "container": {"duration_s": 1.0}}))
+    style, _ = style_of(context, archive_encoder="auto")
+    assert style.is_hardware_allowed and "52.25000" in style.subtitles
+
+
+def test_what_is_withheld_is_black_in_the_copy(context):
+    track = json.loads(context.one("track").read_text())
+    context.one("track").write_text(json.dumps({**track, "withheld": [[0, 450]]}))
+    assert style_of(context)[0].blank_ms == ((0, 450),)
+    frames = PyavDecoder(threads=1).frames(context.out / "video_lowres.mp4")
+    levels = {frame.pts_ms: int(frame.bgr().max()) for frame in frames}
+    assert all((level < 24) == (at <= 450) for at, level in levels.items())
