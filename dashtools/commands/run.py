@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from dashtools.commands._remote import run_remotely
 from dashtools.commands._run import Session, common
-from dashtools.commands._work import cores, mode_options, work, work_in_processes
+from dashtools.commands._work import chosen, cores, mode_options, work, work_in_processes
 
 
 @click.command()
@@ -15,15 +18,25 @@ from dashtools.commands._work import cores, mode_options, work, work_in_processe
     "--jobs", type=click.IntRange(1), metavar="N", help="Processes; one per core if the configuration allows."
 )
 @click.option("--type", "task_types", multiple=True, metavar="TYPE", help="Only these task types.")
-def command(session: Session, mode: str | None, jobs: int | None, task_types: tuple[str, ...]) -> int:
+@click.option("--server", metavar="URL", help="Work for this dc-web instead of a mounted spool.")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Holds the server's token; else $DASHTOOLS_TOKEN.",
+)
+def command(
+    session: Session,
+    mode: str | None,
+    jobs: int | None,
+    task_types: tuple[str, ...],
+    server: str | None,
+    token_file: Path | None,
+) -> int:
     """Work on every task that this host may do until nothing is ready; prints the new path of each finished task."""
-    allowed = session.config.task_types
-    types = [name for name in task_types or allowed if name in allowed]
-    if not types:
-        raise click.UsageError(
-            f"this device may do {', '.join(allowed) or 'nothing'}; see task_types in the configuration"
-        )
-    types = types[::-1]  # the last stage first, so that a clip is finished before the next is begun
+    if server is not None:
+        return run_remotely(session, server, token_file, mode or "drain", jobs, task_types)
+    types = chosen(session.config, task_types)
     limit = session.config.global_settings["max_concurrent_tasks_per_device"]
     wanted = jobs if jobs is not None else min(cores(), limit or cores())
     if mode != "watch" and session.spool.is_idle():

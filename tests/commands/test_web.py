@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from dashtools.model import FileRef, Task
 from dashtools.spool.queue import Spool
 
 pytest.importorskip("datasette")
@@ -102,3 +103,28 @@ def test_the_served_api_reads_and_changes_the_shared_configuration(web):
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=20)
     assert refused.value.code == 412
+
+
+def test_a_host_without_the_share_works_for_the_server(tmp_path, web):
+    url = web.stdout.readline().strip()
+    spool = Spool.open(tmp_path / "spool")
+    spool.publish(Task("t1", "INGEST_VIDEO", "v", inputs=(FileRef("nowhere", "x.mp4", "video"),)))
+    code = START.replace("dc-web", "dc-run").replace("'web'", "'run'")
+    environ = {**os.environ, "DASHTOOLS_DATA": str(tmp_path / "device"), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code, "--server", url, "--once", "--type", "FINALIZE_VIDEO", "--json"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert [path.suffix for path in (tmp_path / "spool" / "devices").iterdir()] == [".json"]
+    spool.publish(Task("t2", "FINALIZE_VIDEO", "v"))
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    assert '"task_id":"t2"' in done.stdout and "api/v1/tasks/t2" in done.stdout, done.stderr
+
+
+def test_a_token_file_that_others_can_read_is_refused(tmp_path):
+    (tmp_path / "token").write_text("dash_x")
+    (tmp_path / "token").chmod(0o644)
+    code = START.replace("dc-web", "dc-run").replace("'web'", "'run'")
+    command = [sys.executable, "-c", code, "--server", "http://127.0.0.1:1", "--token-file", str(tmp_path / "token")]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 78 and "chmod 600" in done.stderr

@@ -139,7 +139,7 @@ def test_devices_say_who_is_alive_and_what_they_hold(desk):
 def test_a_device_registers_itself_as_the_schema_says(desk):
     able = {"cpu_cores": 4, "cpu_arch": "arm64", "memory_gb": 4, "storage_gb": None, "gpu": None, "accelerators": []}
     device = {"device_id": "jetson.local", "hostname": "jetson-1", "device_type": "jetson_coral"}
-    device |= {"task_types_supported": ["PREPROCESS_VIDEO"], "capabilities": able, "status": {}}
+    device |= {"task_types_supported": ["PREPROCESS_VIDEO"], "capabilities": able, "status": {"online": True}}
     assert desk.get("/api/v1/devices/jetson.local", "PUT", json=device).status_code == 200
     assert desk.get("/api/v1/devices/jetson.local").json()["capabilities"] == able
     is_problem(desk.get("/api/v1/devices/another", "PUT", json=device), 400)
