@@ -1,4 +1,4 @@
-"""Writes proposer.onnx and proposer.json from a checkpoint; the graph decodes its own boxes.
+"""Writes proposer.onnx and proposer.json from a checkpoint; the graph decodes its own boxes. export_tflite.py is next.
 
 python training/export.py CHECKPOINT.pt dashtools/data --min-score 0.2
 """
@@ -58,8 +58,7 @@ def facts(onnx_path: Path, min_score: float) -> dict[str, object]:
         "name": "dashtools-proposer",
         "version": "1",
         "license": "MIT",
-        "sha256": hashlib.sha256(onnx_path.read_bytes()).hexdigest(),
-        "size_bytes": onnx_path.stat().st_size,
+        "files": {onnx_path.name: hashlib.sha256(onnx_path.read_bytes()).hexdigest()},
         "opset": OPSET,
         "input": {
             "name": "image",

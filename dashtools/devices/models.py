@@ -83,29 +83,28 @@ def _in_package(package: str, member: str) -> Callable[[Path], Path | None]:
 
 
 def _shipped() -> tuple[Model, ...]:
-    """Our own proposer, where this build carries it; its card lies beside it."""
-    card = _PACKAGE / "data" / "proposer.json"
-    if not card.is_file():
-        return ()
-    digest = json.loads(card.read_bytes())["sha256"]
-    return (
+    """Our own proposer, for ONNX Runtime and, in whole integers, for TFLite; its card lies beside it."""
+    digests = json.loads((_PACKAGE / "data" / "proposer.json").read_bytes())["files"]
+    return tuple(
         Model(
-            "proposer", "proposer", "MIT", digest, "trained by training/ of this project", True,
-            lambda _: _PACKAGE / "data" / "proposer.onnx",
-        ),
+            name, "proposer", "MIT", digests[file], "trained by training/ of this project", is_default,
+            lambda _, file=file: _PACKAGE / "data" / file,
+        )
+        for name, file, is_default in (
+            ("proposer", "proposer.onnx", True), ("proposer-int8", "proposer-int8.tflite", False),
+        )
     )  # fmt: skip
 
 
 def registry() -> tuple[Model, ...]:
     """Every known model, detectors first."""
-    shipped = _shipped()
     return (
         Model(
             "platedet", "detector", "AGPL-3.0", "0487bc6934891738f3fcfa2ef26ec764217e860e55515518b676c571e4470400",
             f"{_PLATEDET} ({_PLATEDET_MEMBER}, sha256 {_PLATEDET_FP16[:12]}), as fp32 cut at its heads", True,
             lambda folder: folder / "platedet-0.0.2-fp32-heads.onnx",
         ),
-        *shipped,
+        *_shipped(),
         Model(
             "ppocrv6", "reader", "Apache-2.0", "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
             "the installed package rapidocr (models/PP-OCRv6_rec_small.onnx)", True,

@@ -36,10 +36,10 @@ class Tools:
 
     @cached_property
     def proposer(self) -> Detector:
-        """The light detector of PREPROCESS; the full one where this build carries no light one."""
+        """The light detector of PREPROCESS, a known one or the user's own file."""
         name = self.settings.get("proposer") or self.settings.get("detector") or "platedet"
-        if name == "proposer" and not any(m.name == name for m in models.registry()):
-            name = "platedet"
+        if "/" in name:
+            return self._own_detector(Path(name))
         if name == (self.settings.get("detector") or "platedet"):
             return self.detector
         return self._known_detector(name)
@@ -61,7 +61,7 @@ class Tools:
         if _existing(path).suffix == ".tflite":
             from dashtools.backends.tflite import TflitePlateDetector
 
-            return TflitePlateDetector(path)
+            return TflitePlateDetector(path, use_edgetpu=path.stem.endswith("_edgetpu"))
         from dashtools.backends.onnx import OnnxPlateDetector
 
         return OnnxPlateDetector(path)
@@ -71,6 +71,10 @@ class Tools:
 
         model = models.find(name)
         path = model.verified(self.folder)
+        if path.suffix == ".tflite":
+            from dashtools.backends.tflite import TflitePlateDetector
+
+            return TflitePlateDetector(path, name=name, digest=model.sha256)
         if model.kind != "proposer":
             return OnnxHeadsDetector(path, name=name, digest=model.sha256)
         usual_score = json.loads(path.with_suffix(".json").read_bytes())["min_score"]

@@ -38,9 +38,10 @@ def boxes(session, bgr: np.ndarray) -> np.ndarray:
 
 
 def test_the_card_names_these_very_bytes(card):
-    raw = (FOLDER / "proposer.onnx").read_bytes()
-    assert card["sha256"] == hashlib.sha256(raw).hexdigest()
-    assert card["size_bytes"] == len(raw) <= LARGEST_BYTES
+    assert set(card["files"]) == {"proposer.onnx", "proposer-int8.tflite"}
+    for name, digest in card["files"].items():
+        raw = (FOLDER / name).read_bytes()
+        assert digest == hashlib.sha256(raw).hexdigest() and len(raw) <= LARGEST_BYTES
 
 
 def test_any_multiple_of_32_goes_in_and_rows_of_five_come_out(session):
@@ -55,14 +56,31 @@ def test_weak_boxes_are_left_out_inside_the_graph(session, card):
     assert (found[:, 4] > card["output"]["in_graph_min_score"]).all()
 
 
-def test_it_finds_the_plate_of_the_car_ahead(session, card):
+@pytest.fixture(scope="module")
+def car_ahead():
+    """A picture of our own making and the box of its widest plate."""
     synth = pytest.importorskip("dashtools.backends.synth", exc_type=ImportError)
     scene_of = pytest.importorskip("dashtools.backends.synth_scene", exc_type=ImportError)
     plan = synth.Plan(seed=5)
     scene = scene_of.Scene(plan.width, plan.height, synth.cars_of(plan), synth.travelled_m, plan.seed)
     picture, seen = scene.frame(plan.clip_s / 2, 0)
-    widest = max(seen, key=lambda plate: plate.box[2] - plate.box[0])
+    return picture, max(seen, key=lambda plate: plate.box[2] - plate.box[0]).box
+
+
+def test_it_finds_the_plate_of_the_car_ahead(session, card, car_ahead):
+    picture, box = car_ahead
     found = boxes(session, picture)
     best = found[found[:, 4].argmax()]
     assert best[4] > card["min_score"]
-    assert best[:4] == pytest.approx(widest.box, abs=0.15 * (widest.box[2] - widest.box[0]))
+    assert best[:4] == pytest.approx(box, abs=0.15 * (box[2] - box[0]))
+
+
+def test_in_whole_integers_it_finds_the_same_plate(card, car_ahead):
+    pytest.importorskip("ai_edge_litert", exc_type=ImportError)
+    from dashtools.backends.tflite import TflitePlateDetector
+
+    picture, box = car_ahead
+    detector = TflitePlateDetector(FOLDER / "proposer-int8.tflite")
+    best = detector.detect(picture, card["min_score"])[0]
+    assert (best.x1, best.y1, best.x2, best.y2) == pytest.approx(box, abs=0.15 * (box[2] - box[0]))
+    assert detector.provider == "CPU"
