@@ -56,15 +56,21 @@ def bases() -> list[bytes]:
     def box(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I4s", len(body) + 8, kind) + body
 
+    garmin = bytes.fromhex("9b630f8d637440ec8204bc5ff5091728") + bytes(17)
+    garmin += struct.pack(">IH6x2i", 3_789_123_456, 30, 1 << 29, -(1 << 30)) * 5
+    sentence = b"$GPRMC,175522.000,A,4240.8635,N,08312.6278,W,0.02,3.31,020620,,,A*76"
+    text = [(block(fix)[:0x3C] + bytes(byte + 16 for byte in sentence)).ljust(0x4000, b"\0") for fix in fixes]
+
     rmc = b"[1499552090960]$GPRMC,191450.00,A,5357.14375,N,02740.86226,E,10.0,62.67,080717,,,A*50\r\n" * 5
     return [
         plain,
         clip("mp4", bf="2"),
         with_gps(plain, [block(fix) for fix in fixes], 10.0),
+        with_gps(plain, text, 10.0),
         clip("mp4", {"movflags": "frag_keyframe+empty_moov"}),
         clip("mov", bf="2"),
         clip("mpegts"),
-        plain + box(b"gps0", gps0) + box(b"GPS ", mai) + box(b"free", box(b"gps ", rmc)),
+        plain + box(b"gps0", gps0) + box(b"GPS ", mai) + box(b"free", box(b"gps ", rmc)) + box(b"uuid", garmin),
     ]
 
 
