@@ -64,6 +64,15 @@ def _fill(connection: sqlite3.Connection, spool: Spool, only: frozenset[str] | N
             report.leaves_read += 1
             report.added += _load(connection, spool, loader, leaf, only)
         loader.flush()
+    make_order(connection)
+    refresh_liveness(connection, spool, pending)
+    connection.execute("COMMIT")
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def make_order(connection: sqlite3.Connection) -> None:
+    """Chooses, derives and indexes in tables that are filled, in the order that costs least."""
     _create(connection, *FIRST_INDEXES)
     _hide(connection, superseded(connection))
     derive_all.of_rows(connection)
@@ -71,10 +80,6 @@ def _fill(connection: sqlite3.Connection, spool: Spool, only: frozenset[str] | N
     derive_all.of_groups(connection)
     _create(connection, "CREATE ")
     derive_all.of_words(connection)
-    refresh_liveness(connection, spool, pending)
-    connection.execute("COMMIT")
-    report.seconds = time.monotonic() - started
-    return report
 
 
 @contextlib.contextmanager

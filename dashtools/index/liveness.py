@@ -12,14 +12,17 @@ import orjson
 
 from dashtools.errors import BadInput
 from dashtools.index import leaves, records
+from dashtools.index.counts import recount
 from dashtools.index.leaves import Leaf
 from dashtools.spool import task as tasks
 from dashtools.spool.queue import Spool
 from dashtools.times import to_text, utc_now
 
 
-def refresh_liveness(connection: sqlite3.Connection, spool: Spool, pending: Sequence[Leaf]) -> None:
-    """Applies changed pending folders, then reads workers and devices."""
+def refresh_liveness(
+    connection: sqlite3.Connection, spool: Spool, pending: Sequence[Leaf], *, is_changed: bool = True
+) -> None:
+    """Applies changed pending folders, then reads workers and devices; `is_changed`: other rows did change."""
     for leaf in pending:
         connection.execute(f"DELETE FROM tasks WHERE {leaves.BELOW}", (leaf.path, leaf.path))
         records.add_pending(connection, leaf.contents.entries())
@@ -29,6 +32,8 @@ def refresh_liveness(connection: sqlite3.Connection, spool: Spool, pending: Sequ
         " AND EXISTS (SELECT 1 FROM tasks c WHERE c.task_id = tasks.task_id AND c.state = 'complete')"
     )
     _name_claimed(connection, spool)
+    if is_changed or pending:
+        recount(connection)
     connection.execute("DELETE FROM devices")
     for kind in ("devices", "workers"):
         for name in sorted(spool.files.names(kind)):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any, TypeVar
 
 import orjson
@@ -13,18 +12,14 @@ import orjson
 from dashtools.index.views import (
     Card,
     Clip,
-    Depth,
-    Failure,
     Media,
     Point,
     Read,
     Step,
-    Totals,
     Track,
     Trip,
     Worker,
 )
-from dashtools.model import TASK_TYPES
 
 T = TypeVar("T")
 
@@ -45,7 +40,6 @@ TRIP = """SELECT t.*,
 CLIP = "SELECT {}, (SELECT count(*) FROM sightings s WHERE s.video_id = v.video_id) AS sightings FROM videos v".format(
     ", ".join(f"v.{f.name}" for f in fields(Clip) if f.name != "sightings")
 )
-MOST_FAILURES = 20_000  # grouped in memory; the newest count
 ROUTE_POINTS = 4000  # what a map can show; longer routes are thinned
 
 
@@ -63,20 +57,6 @@ def first(connection: sqlite3.Connection, kind: type[T], sql: str, values: Seque
 
 def _columns(kind: type) -> str:
     return ", ".join(f.name for f in fields(kind))
-
-
-def totals(connection: sqlite3.Connection) -> Totals:
-    """Counts for the home page."""
-    return select(
-        connection,
-        Totals,
-        """SELECT (SELECT count(*) FROM videos) AS videos, (SELECT count(*) FROM sightings) AS sightings,
-        (SELECT count(*) FROM plates) AS plates, (SELECT count(*) FROM trips) AS trips,
-        (SELECT count(*) FROM tasks WHERE condition IN ('ready', 'delayed')) AS waiting,
-        (SELECT count(*) FROM tasks WHERE condition = 'claimed') AS claimed,
-        (SELECT count(*) FROM tasks WHERE condition = 'failed') AS failed,
-        (SELECT value FROM meta WHERE key = 'refreshed_at') AS refreshed_at""",
-    )[0]
 
 
 def newest_sightings(connection: sqlite3.Connection, limit: int = 24) -> list[Card]:
@@ -206,50 +186,6 @@ def artifacts(connection: sqlite3.Connection, video_id: str, kind: str) -> list[
 def artifact(connection: sqlite3.Connection, artifact_id: str) -> Media | None:
     """One file, by its id."""
     return first(connection, Media, f"SELECT {_columns(Media)} FROM artifacts WHERE artifact_id = ?", (artifact_id,))
-
-
-def depths(connection: sqlite3.Connection) -> list[Depth]:
-    """Every task type with its counts, in the order of the work."""
-    conditions = ("ready", "claimed", "delayed", "complete", "failed")
-    sums = ", ".join(f"sum(condition = '{c}') AS {c}" for c in conditions)
-    found = select(connection, Depth, f"SELECT task_type, {sums} FROM tasks GROUP BY task_type")
-    order = {name: place for place, name in enumerate(TASK_TYPES)}
-    return sorted(found, key=lambda depth: (order.get(depth.task_type, len(order)), depth.task_type))
-
-
-def failures(connection: sqlite3.Connection, limit: int = 50) -> list[Failure]:
-    """Failed tasks by reason, the most frequent first; the clip's name and numbers do not tell reasons apart."""
-    rows = connection.execute(
-        "SELECT task_type, error_class, error_message, clip, video_id, completed_at FROM tasks"
-        " WHERE condition = 'failed' ORDER BY completed_at DESC, path LIMIT ?",
-        (MOST_FAILURES,),
-    ).fetchall()
-    groups: dict[tuple[str, ...], list[Failure]] = {}
-    for task_type, error_class, message, name, video_id, completed_at in rows:
-        reason = (message or "").removeprefix(f"{name}: ")
-        key = (task_type, error_class or "", alike(reason))
-        groups.setdefault(key, []).append(Failure(task_type, error_class, reason, 1, name, video_id, completed_at))
-    found = [replace(members[0], count=len(members)) for members in groups.values()]
-    return sorted(found, key=lambda failure: -failure.count)[:limit]
-
-
-def alike(reason: str) -> str:
-    """What the reasons of a group have in common.
-
-    >>> alike("no moov box, the file ends at 2000")
-    'no moov box, the file ends at #'
-    """
-    return re.sub(r"\d+", "#", reason)
-
-
-def failed_like(connection: sqlite3.Connection, task_type: str, error_class: str, reason: str) -> list[Step]:
-    """The failed tasks of a group of `failures`, the newest first."""
-    sql = (
-        f"SELECT {_columns(Step)} FROM tasks WHERE condition = 'failed' AND task_type = ?"
-        " AND coalesce(error_class, '') = ? ORDER BY completed_at DESC, path LIMIT ?"
-    )
-    found = select(connection, Step, sql, (task_type, error_class, MOST_FAILURES))
-    return [s for s in found if alike((s.error_message or "").removeprefix(f"{s.clip}: ")) == alike(reason)]
 
 
 def in_condition(connection: sqlite3.Connection, condition: str, limit: int = 100) -> list[Step]:

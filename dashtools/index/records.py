@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from dashtools.errors import BadInput
+from dashtools.index.reasons import reason_of
 from dashtools.index.store import CONTENT_TABLES
 from dashtools.model import TASK_TYPE_PATTERN, Json
 from dashtools.spool import layout
@@ -19,7 +20,7 @@ from dashtools.spool.layout import Entry
 TASK_COLUMNS = (
     "path", "record", "task_id", "task_type", "video_id", "clip", "state", "condition", "is_shown", "priority",
     "attempt", "failures", "created_at", "completed_at", "requirement", "parent_id", "parent_generation", "generation",
-    "seconds", "error_class", "error_message",
+    "seconds", "error_class", "error_message", "reason",
 )  # fmt: skip
 PENDING_COLUMNS = (
     "path", "task_id", "task_type", "state", "condition", "priority", "attempt", "failures", "created_at",
@@ -92,6 +93,7 @@ def final(entry: Entry, value: Any, *, is_shown: bool = False) -> Final | None:
 def _task_row(entry: Entry, value: Json, record: int, is_shown: bool) -> tuple[Any, ...]:
     metadata, params, error = (_object(value.get(name)) for name in ("metadata", "params", "error"))
     parent_generation = params.get("parent_generation")
+    clip, message = _text(metadata.get("clip")), _text(error.get("message"))
     history = value.get("history") or ()
     return (
         entry.path,
@@ -99,7 +101,7 @@ def _task_row(entry: Entry, value: Json, record: int, is_shown: bool) -> tuple[A
         entry.task_id,
         entry.task_type,
         value["video_id"],
-        _text(metadata.get("clip")),
+        clip,
         "complete",
         entry.state,
         is_shown,
@@ -114,7 +116,8 @@ def _task_row(entry: Entry, value: Json, record: int, is_shown: bool) -> tuple[A
         sum(isinstance(event, dict) and event.get("event") == "complete" for event in history) if history else 0,
         _seconds(metadata),
         _text(error.get("class")),
-        _text(error.get("message")),
+        message,
+        reason_of(message, clip) if entry.state == "failed" else None,
     )
 
 

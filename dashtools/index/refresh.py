@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dashtools.errors import BadConfig
-from dashtools.index import build, contents, leaves, notes, records, store
+from dashtools.index import build, contents, counts, leaves, notes, records, store
 from dashtools.index.derive import Derivation
 from dashtools.index.leaves import Leaf, changed_leaves
 from dashtools.index.liveness import refresh_liveness
@@ -53,6 +53,7 @@ def take_notes(spool_root: Path, db: Path, *, wait_s: float = 2.0) -> None:
                 try:
                     with store.transaction(connection):
                         notes.update(connection, spool, leaves.server_now_ns(spool))
+                        counts.recount(connection)
                 finally:
                     connection.close()
     finally:
@@ -80,8 +81,8 @@ def update(connection: sqlite3.Connection, spool: Spool) -> Report:
         batch.take(leaf)
     batch.flush()
     with store.transaction(connection):
-        notes.update(connection, spool, now_ns)
-        refresh_liveness(connection, spool, pending)
+        report.notes = notes.update(connection, spool, now_ns)
+        refresh_liveness(connection, spool, pending, is_changed=report.is_changed)
     report.seconds = time.monotonic() - started
     return report
 

@@ -3,6 +3,8 @@
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 
+CREATE TABLE counts (what TEXT, kind TEXT, number INTEGER, PRIMARY KEY (what, kind)) WITHOUT ROWID;
+
 CREATE TABLE leaves (path TEXT PRIMARY KEY, mtime_ns INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE tasks (
@@ -28,12 +30,15 @@ CREATE TABLE tasks (
     generation INTEGER,
     seconds REAL,
     error_class TEXT,
-    error_message TEXT
+    error_message TEXT,
+    reason TEXT
 );
 CREATE INDEX tasks_task_id ON tasks(task_id);
 CREATE INDEX tasks_parent_id ON tasks(parent_id);
 CREATE INDEX tasks_video_id ON tasks(video_id);
-CREATE INDEX tasks_condition ON tasks(condition, task_type);
+CREATE INDEX tasks_condition ON tasks(condition, task_type, created_at);
+CREATE INDEX tasks_completed_at ON tasks(completed_at);
+CREATE INDEX tasks_failed ON tasks(task_type, error_class, reason, completed_at) WHERE condition = 'failed';
 
 CREATE TABLE artifacts (
     artifact_id TEXT, video_id TEXT, task_id TEXT, task_type TEXT, type TEXT,

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from datasette.utils.asgi import Response
 
-from dashtools.index import queries
+from dashtools.index import counts
 from dashtools.web.rights import may
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ async def show(datasette: Any, request: Any, template: str, **values: Any) -> Re
     """A template as an answer; other methods than GET and HEAD get 405."""
     if request.method not in ("GET", "HEAD"):
         return Response.text("only GET and HEAD\n", status=405, headers={"allow": "GET, HEAD"})
-    values["totals"] = await ask(datasette, queries.totals)
+    values["totals"] = await ask(datasette, counts.totals)
     values["tiles"] = datasette.dashtools.tiles
     return Response.html(
         await datasette.render_template(template, values, request=request), headers={"cache-control": "no-store"}

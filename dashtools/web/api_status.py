@@ -78,7 +78,7 @@ def _refreshed_at(connection: sqlite3.Connection) -> str | None:
 
 
 def _completed(connection: sqlite3.Connection) -> tuple[list[tuple[Any, ...]], str | None]:
-    sql = "SELECT task_type, condition, count(*) FROM tasks WHERE state = 'complete' GROUP BY 1, 2 ORDER BY 1, 2"
+    sql = "SELECT kind, what, number FROM counts WHERE what IN ('complete', 'failed') ORDER BY 1, 2"
     return [tuple(row) for row in connection.execute(sql)], _refreshed_at(connection)
 
 

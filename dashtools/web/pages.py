@@ -7,7 +7,7 @@ from typing import Any
 
 from datasette.utils.asgi import NotFound, Response
 
-from dashtools.index import journey, queries, rates, sayings
+from dashtools.index import counts, journey, queries, rates, reasons, sayings
 from dashtools.web import routemap
 from dashtools.web.answers import ask, may_here, show
 from dashtools.web.plate_page import mark_of
@@ -21,8 +21,8 @@ async def home(datasette: Any, request: Any) -> Response:
             "cards": queries.newest_sightings(c),
             "trips": queries.trips(c, 6),
             "claimed": queries.in_condition(c, "claimed", 6),
-            "depths": queries.depths(c),
-            "failures": queries.failures(c, 5),
+            "depths": counts.depths(c),
+            "failures": reasons.failures(c, 5),
             "listed": sayings.listed(c),
         }
 
@@ -61,11 +61,11 @@ async def queue(datasette: Any, request: Any) -> Response:
 
     def question(c: sqlite3.Connection) -> dict[str, Any]:
         return {
-            "depths": queries.depths(c),
+            "depths": counts.depths(c),
             "rates": rates.rates(c),
             "claimed": queries.in_condition(c, "claimed"),
             "delayed": queries.in_condition(c, "delayed"),
-            "failures": queries.failures(c),
+            "failures": reasons.failures(c),
             "workers": queries.workers(c),
         }
 

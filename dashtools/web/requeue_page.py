@@ -7,7 +7,7 @@ from typing import Any
 
 from datasette.utils.asgi import Response
 
-from dashtools.index import queries
+from dashtools.index import counts, reasons
 from dashtools.log import LOGGER
 from dashtools.spool.queue import Spool
 from dashtools.web.answers import ask
@@ -31,9 +31,9 @@ async def requeue(datasette: Any, request: Any, receive: Any) -> Response:
 
 async def _look(datasette: Any, request: Any, form: Form) -> Response:
     words = [field(form, name) for name in ("task_type", "error_class", "reason")]
-    steps = await ask(datasette, lambda c: queries.failed_like(c, *words))
+    steps = await ask(datasette, lambda c: reasons.failed_like(c, *words))
     values = {"steps": steps[:MOST], "more": max(0, len(steps) - MOST), "task_type": words[0], "reason": words[2]}
-    values["totals"] = await ask(datasette, queries.totals)
+    values["totals"] = await ask(datasette, counts.totals)
     page = await datasette.render_template("requeue.html", values, request=request)
     return Response.html(page, headers={"cache-control": "no-store"})
 

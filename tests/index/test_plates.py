@@ -7,7 +7,7 @@ import doctest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashtools.index import derive, moments, near, plates, records, rows
+from dashtools.index import derive, moments, near, plates, reasons, records, rows
 
 
 def plain_edits(left: str, right: str) -> int:
@@ -28,5 +28,5 @@ def test_look_alikes_have_one_key():
 
 
 def test_the_examples_of_the_docstrings_hold():
-    for module in (plates, moments, rows, records, derive, near):
+    for module in (plates, moments, rows, records, derive, near, reasons):
         assert doctest.testmod(module).failed == 0

@@ -8,9 +8,12 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dashtools.index import counts, store
 from dashtools.index.refresh import refresh
 from dashtools.index.verify import verify
 
+TOLD = "SELECT what || kind, number FROM counts WHERE kind != ''"
+COUNTED = "SELECT condition || task_type, count(*) FROM tasks GROUP BY 1"
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("add"), st.sampled_from(["AB12CDE", "A812CDE", "XY99ZZZ"]), st.integers(0, 900)),
@@ -43,6 +46,19 @@ def play(library, step, number):
         refresh(library.root, library.db)
 
 
+def assert_counts_are_right(db):
+    """What pages tell of how many there are, against counting."""
+    connection = store.open_reading(db)
+    try:
+        told, counted = (dict(connection.execute(sql).fetchall()) for sql in (TOLD, COUNTED))
+        assert told == counted
+        assert {t: vars(counts.totals(connection))[t] for t in counts.COUNTED} == {
+            t: connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in counts.COUNTED
+        }
+    finally:
+        connection.close()
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STEPS)
 def test_refresh_equals_rebuild_after_any_history(library, steps):
@@ -51,6 +67,7 @@ def test_refresh_equals_rebuild_after_any_history(library, steps):
         for number, step in enumerate(steps):
             play(fresh, step, number)
         refresh(fresh.root, fresh.db)
+        assert_counts_are_right(fresh.db)
         verdict = verify(fresh.root, fresh.db)
         assert verdict.differences == ()
         assert verdict.records == len(list(fresh.spool.completed()))
