@@ -171,7 +171,7 @@ def entry_for(session: Session, word: str) -> Entry:
     if word.startswith(root + "/") or word.startswith(("pending/", "complete/")):
         relative = word[len(root) + 1 :] if word.startswith(root + "/") else word
         entry = layout.parse(relative)
-        if entry is not None and relative.rpartition("/")[2] in session.spool.files.names(relative.rpartition("/")[0]):
+        if entry is not None and session.spool.has(entry):
             return entry
         word = entry.task_id if entry is not None else word
     found = session.spool.find(word)

@@ -64,6 +64,9 @@ def _words(
     for entry in list(session.spool.completed(task_type)):
         if entry.state != "failed":
             continue
-        error = session.spool.load(entry).error or {}
+        try:
+            error = session.spool.load(entry).error or {}
+        except FileNotFoundError:
+            continue  # it was requeued meanwhile
         if reason is None or reason.lower() in f"{error.get('class')} {error.get('message')}".lower():
             yield entry.path

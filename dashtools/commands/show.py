@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import TYPE_CHECKING
+
 import click
 
 from dashtools.commands._run import Session, common, entry_for, lines_of_stdin
+
+if TYPE_CHECKING:
+    from dashtools.spool.layout import Entry
 
 
 @click.command()
@@ -18,13 +24,12 @@ def command(session: Session, tasks: tuple[str, ...]) -> None:
     import orjson
 
     from dashtools.errors import BadInput
-    from dashtools.spool import scan
 
     for word in tasks or lines_of_stdin():
         try:
             entries = [entry_for(session, word)]
         except BadInput:
-            entries = [e for e in scan.everything(session.spool.files) if session.spool.load(e).video_id == word]
+            entries = _of_video(session, word)
             if not entries:
                 raise
         for entry in entries:
@@ -36,3 +41,15 @@ def command(session: Session, tasks: tuple[str, ...]) -> None:
                 "attempts": session.spool.attempts(entry),
             }
             click.echo(orjson.dumps(whole, option=0 if session.as_json else orjson.OPT_INDENT_2))
+
+
+def _of_video(session: Session, video_id: str) -> list[Entry]:
+    from dashtools.errors import BadInput
+    from dashtools.spool import scan
+
+    found = []
+    for entry in scan.everything(session.spool.files):
+        with contextlib.suppress(FileNotFoundError, BadInput):  # it moved on, or is no task that has a video
+            if session.spool.load(entry).video_id == video_id:
+                found.append(entry)
+    return found

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -54,24 +54,24 @@ def command(session: Session) -> None:
 
 def _counts(
     session: Session, now: datetime
-) -> tuple[dict[str, Counter[str]], dict[str, float], dict[str, list[Entry]]]:
+) -> tuple[dict[str, Counter[str]], dict[str, float], dict[str, deque[Entry]]]:
     """Tasks by type and state, the age of the oldest pending one, and the last completed by type."""
     from dashtools.spool import scan
 
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     oldest: dict[str, float] = {}
-    done: dict[str, list[Entry]] = defaultdict(list)
+    done: dict[str, deque[Entry]] = defaultdict(lambda: deque(maxlen=MOST_OPENED))
     for entry in scan.everything(session.spool.files):
         counts[entry.task_type][entry.state] += 1
         if entry.is_pending:
             age_s = (now - entry.created).total_seconds()
             oldest[entry.task_type] = max(oldest.get(entry.task_type, 0.0), age_s)
         else:
-            done[entry.task_type] = [*done[entry.task_type][-MOST_OPENED:], entry]
+            done[entry.task_type].append(entry)
     return counts, oldest, done
 
 
-def _rate(session: Session, entries: list[Entry], now: datetime) -> float | None:
+def _rate(session: Session, entries: Iterable[Entry], now: datetime) -> float | None:
     """Completions a second in the last minutes, from the youngest records; None when there were none."""
     since = now - RATE_WINDOW_S * timedelta(seconds=1)
     times = sorted(when for when in _completion_times(session, entries) if when >= since)
@@ -80,11 +80,11 @@ def _rate(session: Session, entries: list[Entry], now: datetime) -> float | None
     return len(times) / max(1.0, (now - times[0]).total_seconds())
 
 
-def _completion_times(session: Session, entries: list[Entry]) -> Iterator[datetime]:
+def _completion_times(session: Session, entries: Iterable[Entry]) -> Iterator[datetime]:
     from dashtools.errors import BadInput
     from dashtools.times import from_text
 
-    for entry in entries[-MOST_OPENED:]:
+    for entry in entries:
         try:
             text = session.spool.load(entry).completed_at
         except (FileNotFoundError, BadInput):

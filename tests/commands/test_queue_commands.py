@@ -174,3 +174,35 @@ def test_priority_moves_a_ready_task(root):
     path = dc(root, "put", stdin='{"task_type": "TEST", "video_id": "v"}').stdout.strip()
     moved = dc(root, "requeue", path, "--priority", "0").stdout.strip()
     assert "/any/0/" in moved and Path(moved).is_file() and not Path(path).exists()
+
+
+def hours_of(root: Path) -> list[Path]:
+    return [path for path in root.glob("complete/TEST/*/*/*/*") if path.is_dir()]
+
+
+def test_reap_packs_old_leaves_and_every_command_reads_them(root):
+    fail(root, "bad", "moov is missing")
+    fail(root, "worse", "no frames")
+    before = dc(root, "ls", "--failed").stdout
+    assert dc(root, "reap", "--compact").stdout == "" and len(hours_of(root)) == 1  # not old enough
+    old = root / "complete/TEST/2020/01/01/00"
+    old.parent.mkdir(parents=True)
+    hours_of(root)[0].rename(old)
+    pack = Path(dc(root, "reap", "--compact", "--older-than", "30d").stdout.strip())
+    assert pack.parent == old and list(old.iterdir()) == [pack]
+    listed = dc(root, "ls", "--failed").stdout
+    assert [Path(line).name for line in listed.splitlines()] == [Path(line).name for line in before.splitlines()]
+    assert (
+        json.loads(dc(root, "show", "--json", listed.splitlines()[0]).stdout)["error"]["message"] == "moov is missing"
+    )
+    assert len(dc(root, "show", "--json", "v").stdout.splitlines()) == 2
+    assert dc(root, "status", "--json").stdout.count('"failed":2') == 1
+    moved = dc(root, "requeue", "--failed", "--reason", "moov").stdout.splitlines()
+    assert len(moved) == 1 and "/pending/TEST/" in moved[0] and Path(moved[0]).is_file()
+    assert len(dc(root, "ls", "--failed").stdout.splitlines()) == 1
+    assert dc(root, "reap", "--compact", "--json").stdout.count('"records":1') == 1
+
+
+@pytest.mark.parametrize("age", ["30 days", "-1", "old"])
+def test_an_age_that_is_none_is_a_wrong_call(root, age):
+    assert dc(root, "reap", "--compact", "--older-than", age).returncode == 64
