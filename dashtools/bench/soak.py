@@ -52,6 +52,8 @@ class Plan:
     keep_ready: int = 16
     locks_visible: bool = False
     drain_s: float = 600.0
+    longest_s: float = float("inf")
+    """After this long no more events, though there were fewer."""
     remount: str | None = None
     """A shell command that takes a mount away and brings it back."""
 
@@ -88,7 +90,7 @@ class Soak:
         started = time.monotonic()
         for place in range(self.plan.workers + 1):
             self._start(place)
-        while self.events["SIGKILL"] + self.events["SIGSTOP"] < self.plan.events:
+        while self._is_on(time.monotonic() - started):
             self._step()
         self.say(f"{dict(self.events)} in {time.monotonic() - started:.0f} s; waiting for rest")
         self._rest()
@@ -98,6 +100,9 @@ class Soak:
         found.faults += [f"packed: {fault}" for fault in again.faults if fault not in found.faults]
         self.say(f"seed {self.plan.seed}, {self.plan.workers} workers, {time.monotonic() - started:.0f} s in all")
         return found
+
+    def _is_on(self, spent_s: float) -> bool:
+        return self.events["SIGKILL"] + self.events["SIGSTOP"] < self.plan.events and spent_s < self.plan.longest_s
 
     def _step(self) -> None:
         self._feed()

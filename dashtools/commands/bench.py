@@ -26,6 +26,7 @@ def command() -> None:
 @click.option("--seed", type=int, default=1, metavar="N", help="For the same dice again.")
 @click.option("--pause", "pause_s", type=float, default=0.03, metavar="SECONDS", help="Mean time between events.")
 @click.option("--locks-visible", is_flag=True, help="Let workers judge others by their locks too.")
+@click.option("--longest", "longest_s", type=float, metavar="SECONDS", help="No more events after this long.")
 @click.option("--remount", metavar="COMMAND", help="A shell command that unmounts B and mounts it again; an event too.")
 def soak(
     session: Session,
@@ -37,6 +38,7 @@ def soak(
     pause_s: float,
     locks_visible: bool,
     remount: str | None,
+    longest_s: float | None,
 ) -> int:
     """Kill and freeze workers at random, then audit that nothing was lost or done twice; status 70 if it was."""
     from dashtools.bench.soak import Plan, Soak
@@ -44,7 +46,7 @@ def soak(
     with tempfile.TemporaryDirectory(prefix="dc-bench-") as scratch:
         places = mounts or (folder or Path(scratch),)
         lease_s = session.lease_s or 2.0
-        options = {"locks_visible": locks_visible, "remount": remount}
+        options = {"locks_visible": locks_visible, "remount": remount, "longest_s": longest_s or float("inf")}
         plan = Plan(places, events, worker_count, seed, lease_s, pause_s, **options)  # type: ignore[arg-type]
         found = Soak(plan, Path(scratch) / "logs", say=click.echo).run()
         for line in found.lines():
