@@ -10,12 +10,14 @@ import click
 
 from dashtools.commands._progress import Line, drawn
 from dashtools.commands._run import Session, common
+from dashtools.config import Storage
 from dashtools.errors import DashtoolsError, TryLater
 from dashtools.log import LOGGER
 from dashtools.model import Task, with_changes
 from dashtools.notices import ARRIVED, notices
 
 MAX_WATCHES = 2000
+MARKER = "STORAGE"  # the file that every storage of ours carries
 POLL_S = (20.0, 40.0)  # jittered; shares send no notices, local folders wake us at once
 
 
@@ -49,20 +51,18 @@ def command(
     for folder in folders:
         register_folder(session.config.host_file, folder)
     fresh = Session(session.spool_option, session.config_option, session.verbosity, session.as_json, session.host_id)
-    places = _folders(fresh)
     if is_list:
-        for place in places:
+        for place in _folders(fresh):
             session.emit("folder", str(place.folder), storage=place.storage, path=str(place.folder))
         return 0
     wanted = {folder.resolve() for folder in folders}
-    places = [place for place in places if not wanted or place.folder.resolve() in wanted]
-    status = _look(fresh, places, settle_s)
+    status = _look(fresh, _wanted(fresh, wanted), settle_s)
     if not publish_only:
         status = max(status, _work(fresh))
     while watch:
-        with notices(_tree(places), ARRIVED) as wait:
+        with notices(_tree(_wanted(fresh, wanted)), ARRIVED) as wait:
             wait(random.uniform(*POLL_S))
-        status = _look(fresh, places, settle_s)
+        status = _look(fresh, _wanted(fresh, wanted), settle_s)
         if not publish_only:
             _work(fresh)
     return status
@@ -78,7 +78,7 @@ class Place:
 
 
 def _folders(session: Session) -> list[Place]:
-    """Everything that clips come from on this host."""
+    """Everything that clips come from on this host; a mapped share that is away is among them."""
     found = []
     for name, storage in sorted(session.config.storages.items()):
         raw = storage.kinds.get("raw")
@@ -86,9 +86,20 @@ def _folders(session: Session) -> list[Place]:
             continue
         if storage.is_read_only:
             found.append(Place(name, storage.root))
-        elif raw is not None and (storage.root / raw).is_dir():
+        elif raw is not None and ((storage.root / raw).is_dir() or _is_away(session, storage)):
             found.append(Place(name, storage.root / raw, f"{raw}/"))
     return found
+
+
+def _is_away(session: Session, storage: Storage) -> bool:
+    """Is it a share that is not mounted? The host's own storages are made when they are first needed."""
+    root = storage.root
+    return root is not None and root.parent != session.config.state_dir and not (root / MARKER).is_file()
+
+
+def _wanted(session: Session, folders: set[Path]) -> list[Place]:
+    """All places, or those that were asked for; anew for each look, for shares come and go."""
+    return [place for place in _folders(session) if not folders or place.folder.resolve() in folders]
 
 
 def _tree(places: list[Place]) -> list[Path]:

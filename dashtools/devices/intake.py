@@ -112,6 +112,8 @@ def intake(
             done.unchanged += 1
         else:
             new.append(clip)
+    if not (done.unchanged or new) and ledger.knows(f"{storage_name}:") and not any(root.iterdir()):
+        raise TryLater(f"{root} is empty and clips were there before; is the share mounted?")
     settled = _settled(root, new, done, settle_s, clock, wait, is_whole)
     for number, clip in enumerate(settled):
         progress(number / len(settled), clip.path)

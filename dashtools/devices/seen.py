@@ -48,6 +48,10 @@ class SeenLedger:
         seen = self.entries.get(key)
         return seen is not None and (seen.size_bytes, seen.mtime_ns) == (size_bytes, mtime_ns)
 
+    def knows(self, prefix: str) -> bool:
+        """Was any clip whose key begins so taken in before?"""
+        return any(key.startswith(prefix) for key in self.entries)
+
     def save(self) -> None:
         """Writes the file whole; OutputRefused when the disk says no."""
         clips = {key: asdict(entry) for key, entry in sorted(self.entries.items())}

@@ -220,3 +220,17 @@ def test_a_pipe_under_a_clips_name_is_told_and_not_waited_for(house):
     house.put("a.mp4")
     done = house.take()
     assert len(done.published) == 1 and done.problems == [("pipe.mp4", "it is a pipe or a device, and no file")]
+
+
+def test_a_folder_that_is_empty_all_of_a_sudden_is_an_unmounted_share(house):
+    path = house.put("a.mp4")
+    house.take()
+    path.unlink()
+    with pytest.raises(TryLater, match="is empty and clips were there before"):
+        house.take()
+    house.put("notes.txt")
+    assert house.take().published == []
+
+
+def test_a_folder_that_was_always_empty_is_just_empty(house):
+    assert house.take().published == []
