@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from dashtools.index import counts
 from dashtools.index.queries import select
 
 MOST_TRIPS = 50
@@ -63,10 +64,6 @@ def company(connection: sqlite3.Connection, plate: str) -> Company:
     ).fetchone()
     row = connection.execute("SELECT days FROM plates WHERE plate = ?", (plate,)).fetchone()
     days = 0 if row is None else int(row[0] or 0)
-    as_often, plates, in_all = connection.execute(
-        "SELECT (SELECT count(*) FROM plates WHERE days >= ?), (SELECT count(*) FROM plates),"
-        " (SELECT count(*) FROM trips)",
-        (days,),
-    ).fetchone()
+    totals = counts.totals(connection)
     together = tuple(select(connection, Together, TOGETHER, (plate,)))
-    return Company(trips, in_all, days, places, as_often, plates, together)
+    return Company(trips, totals.trips, days, places, counts.plates_seen_on(connection, days), totals.plates, together)

@@ -17,6 +17,7 @@ def recount(connection: sqlite3.Connection) -> None:
     for table in COUNTED:
         connection.execute(f"INSERT INTO counts SELECT '{table}', '', count(*) FROM {table}")
     connection.execute("INSERT INTO counts SELECT condition, task_type, count(*) FROM tasks GROUP BY 1, 2")
+    connection.execute("INSERT INTO counts SELECT 'days', CAST(days AS TEXT), count(*) FROM plates GROUP BY days")
 
 
 def totals(connection: sqlite3.Connection) -> Totals:
@@ -32,11 +33,18 @@ def totals(connection: sqlite3.Connection) -> Totals:
     )
 
 
+def plates_seen_on(connection: sqlite3.Connection, days: int) -> int:
+    """How many plates were seen on so many days or more."""
+    sql = "SELECT coalesce(sum(number), 0) FROM counts WHERE what = 'days' AND CAST(kind AS INTEGER) >= ?"
+    return int(connection.execute(sql, (days,)).fetchone()[0])
+
+
 def depths(connection: sqlite3.Connection) -> list[Depth]:
     """Every task type with its counts, in the order of the work."""
     found: dict[str, dict[str, int]] = {}
-    for condition, task_type, number in connection.execute("SELECT what, kind, number FROM counts WHERE kind != ''"):
-        found.setdefault(task_type, dict.fromkeys(CONDITIONS, 0))[condition] = number
+    for condition in CONDITIONS:
+        for task_type, number in connection.execute("SELECT kind, number FROM counts WHERE what = ?", (condition,)):
+            found.setdefault(task_type, dict.fromkeys(CONDITIONS, 0))[condition] = number
     order = {name: place for place, name in enumerate(TASK_TYPES)}
     kinds = sorted(found, key=lambda kind: (order.get(kind, len(order)), kind))
     return [Depth(task_type=kind, **found[kind]) for kind in kinds]

@@ -13,7 +13,8 @@ from dashtools.index.refresh import refresh
 from dashtools.index.verify import verify
 
 TOLD = "SELECT what || kind, number FROM counts WHERE kind != ''"
-COUNTED = "SELECT condition || task_type, count(*) FROM tasks GROUP BY 1"
+COUNTED = """SELECT condition || task_type, count(*) FROM tasks GROUP BY 1
+    UNION ALL SELECT 'days' || days, count(*) FROM plates GROUP BY 1"""
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("add"), st.sampled_from(["AB12CDE", "A812CDE", "XY99ZZZ"]), st.integers(0, 900)),
