@@ -197,7 +197,7 @@ class Worker:
             self._owe(claim, {"event": "waited", "message": str(error)})
             raise
         self._held = None
-        if isinstance(ending.error, BackendUnavailable):  # found out at work: a GPU that fell sick, a library that broke
+        if isinstance(ending.error, BackendUnavailable):  # found out at work: a GPU fell sick, a library broke
             self.unavailable[claim.entry.task_type] = ending.error
         self._report(claim, ending)
         return 1
