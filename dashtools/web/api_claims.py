@@ -133,13 +133,14 @@ async def release(call: Call) -> Response:
 async def get_input(call: Call) -> Response | None:
     """The bytes of a task's input n (from 0), whole or a range."""
     name, number = presented(call), int(call.variable("n"))
+    find = await api_tasks.finder(call)
 
     def look(spool: Spool) -> Any:
         if name is not None:
             task = _held(call, spool, name).task
         else:
             try:
-                task = spool.load(api_tasks.found_entry(spool, call.variable("id")))
+                task = spool.load(find(spool))
             except FileNotFoundError:
                 raise Problem(409, "the task moved on") from None
         if number >= len(task.inputs):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datasette.utils.asgi import Response
 
-from dashtools.web import api_claims, api_config, api_status, api_tasks, openapi
+from dashtools.web import api_claims, api_config, api_devices, api_status, api_tasks, metrics, openapi
 from dashtools.web.api import Call, Route
 from dashtools.web.problem import json_answer
 
@@ -46,10 +46,10 @@ ROUTES: tuple[Route, ...] = (
         "PUT", "/tasks/{id}/outputs/{name}", "work", api_claims.put_output,
         (201, 400, 408, 409, 413, AWAY, 507), body="file", headers=CLAIM,
     ),
-    Route("GET", "/devices", "read", api_status.list_devices, (200, AWAY, 507)),
-    Route("GET", "/devices/{device}", "read", api_status.get_device, (200, 404, AWAY, 507)),
+    Route("GET", "/devices", "read", api_devices.list_devices, (200, AWAY, 507)),
+    Route("GET", "/devices/{device}", "read", api_devices.get_device, (200, 404, AWAY, 507)),
     Route(
-        "PUT", "/devices/{device}", "work", api_status.put_device,
+        "PUT", "/devices/{device}", "work", api_devices.put_device,
         (200, 400, 408, 413, 415, AWAY, 507), body="Device",
     ),
     Route("GET", "/config", "read", api_config.get_config, (200, 304, 404, 422, AWAY), headers=("If-None-Match",)),
@@ -58,6 +58,6 @@ ROUTES: tuple[Route, ...] = (
         (200, 400, 404, 408, 412, 413, 415, 422, AWAY, 507), body="Config", headers=("If-Match",),
     ),
     Route("GET", "/health", "read", api_status.health, (200, AWAY)),
-    Route("GET", "/metrics", "read", api_status.metrics, (200, AWAY, 507)),
+    Route("GET", "/metrics", "read", metrics.metrics, (200, AWAY, 507)),
     Route("GET", "/openapi.json", "read", get_openapi, (200,)),
 )  # fmt: skip

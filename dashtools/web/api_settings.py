@@ -11,6 +11,7 @@ from typing import Any
 from dashtools.model import Json
 from dashtools.spool.queue import Spool
 from dashtools.web.claims import Tidier
+from dashtools.web.probe import Probe
 
 
 class Stale(Exception):
@@ -32,6 +33,8 @@ class ApiSettings:
     output_folder: Callable[[str], tuple[str, Path, str]] | None = None
     """Storage name, its root, and the folder of a kind below it."""
     tidier: Tidier = field(default_factory=Tidier)
+    spool_probe: Probe = field(default_factory=Probe)
+    storage_probe: Probe = field(default_factory=Probe)
 
     @contextmanager
     def opened(self) -> Iterator[Spool]:

@@ -1,9 +1,9 @@
-"""Tasks through the API: list, publish, look at, complete without a claim. The spool's own listing is asked."""
+"""Tasks through the API: list, publish, look at, complete without a claim; what is shown is read in the spool."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from datasette.utils.asgi import Response
@@ -11,10 +11,13 @@ from datasette.utils.asgi import Response
 from dashtools import schemas
 from dashtools.errors import BadInput, ClaimLost
 from dashtools.model import TASK_TYPE_PATTERN, ChildTask, FileRef, Json, Task, with_changes
+from dashtools.spool import layout
 from dashtools.spool import task as tasks
 from dashtools.spool.layout import Entry
 from dashtools.spool.queue import Spool
 from dashtools.times import to_text, utc_now
+from dashtools.web import listing
+from dashtools.web.answers import ask
 from dashtools.web.api import BASE, Call
 from dashtools.web.bodies import read_json
 from dashtools.web.problem import Problem, json_answer
@@ -25,9 +28,9 @@ VIDEO_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}\Z")
 
 
 async def list_tasks(call: Call) -> Response:
-    """Tasks, oldest first; with a type and no state the ready ones as a worker would get them, 404 when none is.
+    """Tasks, the waiting ones first, each oldest first; with a type and no state what a worker would get next.
 
-    X-Total-Count holds how many there are without limit and offset.
+    X-Total-Count holds how many there are without limit and offset. 404 when a worker of that type would get none.
     """
     args = call.request.args
     task_type, state = args.get("type"), args.get("state")
@@ -39,13 +42,26 @@ async def list_tasks(call: Call) -> Response:
     limit, offset = _number(args, "limit", 50, MOST), _number(args, "offset", 0, 10**9)
 
     def question(spool: Spool) -> tuple[list[Json], int]:
-        found = _entries(spool, task_type, "ready" if is_pull else state)
-        return [shown for entry in found[offset : offset + limit] if (shown := _shown(spool, entry))], len(found)
+        page, total = listing.waiting(spool.files, task_type, "ready" if is_pull else state, offset, limit)
+        return [shown for entry in page if (shown := _shown(spool, entry))], total
 
     page, total = await call.with_spool(question)
     if is_pull and not total:
         raise Problem(404, "No tasks pending")
+    if not is_pull and state in (None, *listing.FINISHED):
+        span = max(0, offset - total), limit - len(page) if offset + limit > total else 0
+        more, count = await _finished(call, task_type, state, *span)
+        page, total = page + more, total + count
     return json_answer(page, headers={"x-total-count": str(total)})
+
+
+async def _finished(
+    call: Call, task_type: str | None, state: str | None, offset: int, limit: int
+) -> tuple[list[Json], int]:
+    """A page of final records, found by the index and read in the spool, and how many the index knows."""
+    entries, total = await ask(call.datasette, lambda c: listing.finished(c, task_type, state, offset, limit))
+    page = await call.with_spool(lambda spool: [shown for e in entries if (shown := _shown(spool, e))])
+    return page, total
 
 
 def _number(args: Any, name: str, default: int, most: int) -> int:
@@ -55,18 +71,6 @@ def _number(args: Any, name: str, default: int, most: int) -> int:
     if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > most:
         raise Problem(400, f"{name} is a number from 0 to {most}")
     return int(text)
-
-
-def _entries(spool: Spool, task_type: str | None, state: str | None) -> list[Entry]:
-    found: list[Entry] = []
-    if state not in ("complete", "failed"):
-        waiting = spool.pending(task_type)
-        found += [e for e in waiting if state in (None, "pending", e.state)]
-    if state in (None, "complete", "failed"):
-        found += [e for e in spool.completed(task_type) if state in (None, "complete") or e.state == state]
-    if state == "ready":
-        return sorted(found, key=lambda e: (e.priority, e.key))
-    return sorted(found, key=lambda e: (e.key, e.path))
 
 
 def _shown(spool: Spool, entry: Entry) -> Json | None:
@@ -88,21 +92,27 @@ def document(task: Task, entry: Entry) -> Json:
     return {**shown, "failures": entry.failures if entry.is_pending else task.failures}
 
 
-def found_entry(spool: Spool, task_id: str) -> Entry:
-    """Where a task is; 404 when there is none of that id."""
-    entry = spool.find(task_id)
-    if entry is None:
-        raise Problem(404, f"no task {task_id}")
-    return entry
+async def finder(call: Call) -> Callable[[Spool], Entry]:
+    """What gives, in a thread, where the task of this request is now; 404 when there is none of that id."""
+    task_id = call.variable("id")
+    hints = await ask(call.datasette, lambda c: listing.known_paths(c, task_id))
+
+    def find(spool: Spool) -> Entry:
+        entry = listing.found(spool, task_id, hints)
+        if entry is None:
+            raise Problem(404, f"no task {task_id}")
+        return entry
+
+    return find
 
 
 async def get_task(call: Call) -> Response:
     """One task as it is now."""
-    task_id = call.variable("id")
+    find = await finder(call)
 
     def question(spool: Spool) -> Json:
         for _ in range(3):  # it may move between the listing and the reading
-            shown = _shown(spool, found_entry(spool, task_id))
+            shown = _shown(spool, find(spool))
             if shown is not None:
                 return shown
         raise Problem(503, "the task moves; try again", retry_after="1")
@@ -119,9 +129,11 @@ async def post_task(call: Call) -> Response:
     task = checked(value)
 
     def publish(spool: Spool) -> Json:
-        if spool.publish(task) is None:
+        path = spool.publish(task)
+        if path is None:
             raise Problem(409, f"{task.task_id} is known already; a finished task is brought back by dc-requeue")
-        return _shown(spool, found_entry(spool, task.task_id)) or task.to_json()
+        entry = layout.parse(path.relative_to(spool.root).as_posix())
+        return (entry and _shown(spool, entry)) or task.to_json()
 
     made = await call.with_spool(publish)
     return json_answer(made, 201, {"location": f"{BASE}/tasks/{task.task_id}"})
@@ -184,10 +196,10 @@ async def put_task(call: Call) -> Response:
 
 async def complete_unclaimed(call: Call, children: Sequence[Json]) -> Json:
     """Claims a ready task and completes it at once, as a device that pulled it by GET would have it."""
-    task_id = call.variable("id")
+    find = await finder(call)
 
     def complete(spool: Spool) -> Json:
-        entry = found_entry(spool, task_id)
+        entry = find(spool)
         if not entry.is_pending:
             if children:
                 raise Problem(409, "the task is complete already; its new tasks were not published")
@@ -203,6 +215,6 @@ async def complete_unclaimed(call: Call, children: Sequence[Json]) -> Json:
         except Exception:
             spool.release(claim, reason={"event": "waited", "message": "the completion was refused"})
             raise
-        return _shown(spool, found_entry(spool, task_id)) or {}
+        return _shown(spool, find(spool)) or {}
 
     return await call.with_spool(complete)

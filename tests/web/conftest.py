@@ -71,6 +71,10 @@ class Site:
             self._datasette = make_datasette(WebSettings(self.library.db, self.roots, **self.options))
         return self._datasette
 
+    def restart(self) -> None:
+        """Options that were changed count from the next request on."""
+        self._datasette = None
+
     def get(self, path: str, method: str = "GET", **options: Any) -> Any:
         """The answer to a request, in this process."""
 

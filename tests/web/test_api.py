@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dashtools.model import Task
+from dashtools.spool.queue import Spool
 
 TASKS = "/api/v1/tasks"
 
@@ -152,8 +153,84 @@ def test_health_and_metrics_tell_the_queue(desk):
     assert desk.get("/api/v1/health").json()["status"] == "ok"
     text = desk.get("/api/v1/metrics").text
     assert 'dashtools_tasks{type="INGEST_VIDEO",condition="ready"} 1' in text
-    assert 'dashtools_tasks{type="ARCHIVE_VIDEO",condition="complete"} 2' in text
-    assert 'dashtools_oldest_ready_age_seconds{type="INGEST_VIDEO"}' in text
+    assert 'dashtools_finished_tasks{type="ARCHIVE_VIDEO",condition="complete"} 2' in text
+    assert 'dashtools_oldest_task_age_seconds{type="INGEST_VIDEO",condition="ready"}' in text
+    assert 'dashtools_storage_mounted{storage="shed_nas"} 1' in text
+    for name in ("spool_free_bytes", "index_age_seconds", "sightings", "workers", "storage_free_bytes"):
+        assert re.search(rf"^dashtools_{name}(\{{.*\}})? [0-9.]+$", text, re.M), name
+
+
+def test_the_metrics_keep_their_form_and_tell_no_plate_place_or_clip(desk):
+    desk.library.add("secret trip.mp4")
+    desk.library.finish(desk.library.claim(), fails="secret trip.mp4: AB12CDE was at 51.5, -0.1")
+    desk.refresh()
+    text = desk.get("/api/v1/metrics").text
+    assert 'dashtools_failures{class="BadInput"} 1' in text
+    assert not any(word in text for word in ("AB12", "secret", "51.5", str(desk.folder)))
+    families = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
+    assert len(families) == len(set(families))
+    form = r'(# (HELP|TYPE) .+|dashtools_[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? -?[0-9.e+-]+)'
+    assert [line for line in text.splitlines() if not re.fullmatch(form, line)] == []
+
+
+def test_health_says_what_is_not_well_and_tells_strangers_one_word(desk):
+    from dashtools.web.tokens import Tokens
+
+    desk.roots["shed_nas"].rename(desk.folder / "unplugged")
+    desk.roots["shed_nas"].mkdir()  # the empty folder where it would be mounted
+    found = desk.get("/api/v1/health").json()
+    assert (found["status"], found["reasons"]) == ("degraded", ["the storage shed_nas is not mounted"])
+    desk.options["tokens"] = Tokens(desk.folder / "local" / "tokens.json")
+    desk.options["tokens"].add("a", "read")
+    desk.restart()
+    assert desk.get("/api/v1/health").json() == {"status": "degraded"}
+
+
+def test_a_share_that_hangs_holds_up_no_answer(desk, monkeypatch):
+    import threading
+
+    from dashtools.web import api_status
+    from dashtools.web.api_settings import ApiSettings
+
+    monkeypatch.setattr(api_status, "ANSWER_WITHIN_S", 0.05)
+    ends = threading.Event()
+
+    def hanging(settings):
+        ends.wait(60)
+        raise OSError("at last")
+
+    monkeypatch.setattr(ApiSettings, "opened", hanging)
+    threading.Timer(0.5, ends.set).start()  # asyncio.run waits for its threads
+    answer = desk.get("/api/v1/health")
+    assert answer.status_code == 503 and answer.json()["status"] == "spool away"
+
+
+def test_a_page_may_span_waiting_and_finished_tasks(desk):
+    for name in ("three.mp4", "four.mp4"):
+        desk.library.add(name)
+    pages = [desk.get(f"{TASKS}?limit=4&offset={n}") for n in (0, 4, 8)]
+    assert [len(page.json()) for page in pages] == [4, 4, 2]
+    assert {page.headers["x-total-count"] for page in pages} == {"10"}
+    assert [task["state"] for task in pages[0].json()] == ["pending"] * 2 + ["complete"] * 2
+    assert len({task["task_id"] for page in pages for task in page.json()}) == 10
+
+
+def test_a_listing_reads_no_more_than_its_page(desk, monkeypatch):
+    for number in range(30):
+        desk.library.add(f"x{number:02d}.mp4")
+    read, real = [], Spool.load
+    monkeypatch.setattr(Spool, "load", lambda spool, entry: (read.append(entry), real(spool, entry))[1])
+    assert len(desk.get(f"{TASKS}?type=INGEST_VIDEO&limit=3&offset=5").json()) == 3
+    assert len(desk.get(f"{TASKS}?state=complete&limit=2").json()) == 2
+    assert len(read) == 5
+
+
+def test_a_task_is_found_where_it_went_after_the_index_saw_it(desk):
+    desk.library.add("three.mp4")
+    desk.refresh()
+    (entry,) = desk.library.spool.pending()
+    desk.library.work(1)
+    assert desk.get(f"{TASKS}/{entry.task_id}").json()["state"] == "complete"
 
 
 PATHS = [("GET", "/tasks"), ("GET", "/tasks/a"), ("GET", "/devices"), ("GET", "/metrics"), ("GET", "/health")]
