@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -29,6 +30,7 @@ BROKEN_SUMS_SHARE = 0.8
 UNSUMMED = "hardly a checksum of the log is right: they were passed over"
 NAME_STAMP = re.compile(r"(?<!\d)(20\d\d)[-_.]?(\d\d)[-_.]?(\d\d)[-_T. ]?(\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)")
 MAX_SLOTS = 100_000
+SECONDS_DIGITS = 10
 NAME_LEAD_MS = 3000  # how long before its first slot a clip may have begun, and by how much a name may be late
 
 
@@ -74,7 +76,7 @@ def parse(text: bytes) -> list[NmeaSlot]:
     for match in SENTENCE.finditer(text):
         sentence = _sentence(match[2])
         if match[3] == b"RMC":
-            slots.append((int(match[1]) if match[1] else None, _fix(sentence), getattr(sentence, "timestamp", None)))
+            slots.append((_clock_ms(match[1]), _fix(sentence), getattr(sentence, "timestamp", None)))
         elif sentence is not None and (altitude := _number(sentence.altitude)) is not None:
             altitudes[sentence.timestamp] = altitude
         if len(slots) >= MAX_SLOTS:
@@ -83,6 +85,13 @@ def parse(text: bytes) -> list[NmeaSlot]:
         NmeaSlot(clock, replace(fix, altitude_m=altitudes.get(second)) if fix.is_valid else fix)
         for clock, fix, second in slots
     ]
+
+
+def _clock_ms(digits: bytes | None) -> int | None:
+    """The camera's clock ahead of a sentence; ten digits are whole seconds."""
+    if digits is None:
+        return None
+    return int(digits) * (1000 if len(digits) == SECONDS_DIGITS else 1)
 
 
 def _sentence(line: bytes) -> Any:
@@ -180,10 +189,15 @@ def _by_receiver(slots: Sequence[NmeaSlot], duration_s: float) -> list[int]:
         step_ms = 1000 * duration_s / len(slots)
     origin: float | None = None
     times: list[int] = []
+    runs = Counter(slot.fix.utc for slot in slots)
+    seen: Counter[str | None] = Counter()
     for number, slot in enumerate(slots):
         at = times[-1] + step_ms if times else 0.0
-        if slot.fix.utc is not None:
-            stamp_ms = from_text(slot.fix.utc).timestamp() * 1000
+        stamp = slot.fix.utc
+        if stamp is not None:
+            # a receiver of several fixes a second may stamp them all with the whole one
+            stamp_ms = from_text(stamp).timestamp() * 1000 + 1000 * seen[stamp] / runs[stamp]
+            seen[stamp] += 1
             origin = stamp_ms - number * step_ms if origin is None else origin
             at = stamp_ms - origin
         times.append(round(max(at, times[-1] if times else 0.0)))

@@ -116,6 +116,16 @@ def test_a_log_without_a_camera_clock_follows_the_receivers(clip):
     assert [fix.t_ms for fix in SidecarGps().read(path, facts()).fixes] == [0, 1000, 2000, 5000]
 
 
+def test_a_camera_clock_in_whole_seconds_counts_as_such(clip):
+    text = "".join(f"[{NAME_MS // 1000 + k}]{rmc(50 + k)}" for k in range(3)).encode()
+    assert [fix.t_ms for fix in BlackVueGps().read(clip(text), facts()).fixes] == [0, 1000, 2000]
+
+
+def test_two_fixes_under_one_whole_second_are_half_a_second_apart():
+    fixes, _ = timed(parse("".join(rmc(k // 2) for k in range(6)).encode()), None, 3.0)
+    assert [fix.t_ms for fix in fixes] == [0, 500, 1000, 1500, 2000, 2500]
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(st.binary(max_size=90), st.builds(lambda s: rmc(s).encode(), st.integers(0, 59)))))
 def test_no_log_crashes_the_parser_and_times_never_run_backwards(parts):
