@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -148,7 +149,7 @@ class SlowOs:
 
     def __init__(self, latency_s: float) -> None:
         self._latency_s = latency_s
-        self.calls = 0
+        self.calls: Counter[str] = Counter()
 
     def __getattr__(self, name: str) -> Any:
         plain = getattr(os, name)
@@ -156,7 +157,7 @@ class SlowOs:
             return plain
 
         def call(*arguments: Any, **options: Any) -> Any:
-            self.calls += 1
+            self.calls[name] += 1
             if self._latency_s:
                 time.sleep(self._latency_s)
             return plain(*arguments, **options)
@@ -164,8 +165,8 @@ class SlowOs:
         return call
 
 
-def with_latency(spool: Spool, latency_s: float, seconds: float) -> tuple[float, float]:
-    """Lives per second, and round trips per life, where each call waits for the server."""
+def with_latency(spool: Spool, latency_s: float, seconds: float) -> tuple[float, dict[str, float]]:
+    """Lives per second, and calls per life by name, where each call waits for the server."""
     ours, slow, done = Ours(spool), SlowOs(latency_s), 0
     ours.life()
     atomic.os = slow  # type: ignore[attr-defined]
@@ -173,7 +174,7 @@ def with_latency(spool: Spool, latency_s: float, seconds: float) -> tuple[float,
         started = time.monotonic()
         while time.monotonic() - started < seconds and ours.life():
             done += 1
-        return done / (time.monotonic() - started), slow.calls / max(1, done)
+        return done / (time.monotonic() - started), {name: n / max(1, done) for name, n in slow.calls.items()}
     finally:
         atomic.os = os  # type: ignore[attr-defined]
 
@@ -194,7 +195,11 @@ def report(
     for count in processes:
         rate = together(folder / f"depth{depths[-1]}", count, min(seconds, 5.0))
         yield f"{count} processes{rate:24.0f}/s", {"name": f"{count} processes", "rate": rate}
+    calls: dict[str, float] = {}
     for latency_ms in (0, 1, 5):
-        rate, calls = with_latency(spools[depths[-1]], latency_ms / 1000, 3.0)
-        text = f"{latency_ms} ms a round trip{rate:18.1f}/s {calls:8.1f} round trips a task"
-        yield text, {"name": f"latency {latency_ms} ms", "rate": rate, "round_trips": calls}
+        rate, counted = with_latency(spools[depths[-1]], latency_ms / 1000, 3.0)
+        calls, trips = calls or counted, sum(counted.values())
+        text = f"{latency_ms} ms a round trip{rate:18.1f}/s {trips:8.1f} round trips a task"
+        yield text, {"name": f"latency {latency_ms} ms", "rate": rate, "round_trips": trips}
+    text = ", ".join(f"{n:.2f} {name}" for name, n in sorted(calls.items()))
+    yield f"calls a task: {text}", {"name": "calls", "calls": calls}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -83,7 +84,7 @@ def queue(
             session.emit("speed", text, **fields)
         python = peers_python or (_venv(Path(scratch)) if peers else None)
         for depth in wanted if python else ():
-            _peers(session, str(python), Path(scratch), depth, seconds)
+            _peers(session, str(python), Path(scratch), depth, seconds, list(processes) or [1, 2, 4])
 
 
 def _venv(scratch: Path) -> Path:
@@ -98,48 +99,28 @@ def _venv(scratch: Path) -> Path:
     return python
 
 
-def _peers(session: Session, python: str, scratch: Path, depth: int, seconds: float) -> None:
+def _peers(session: Session, python: str, scratch: Path, depth: int, seconds: float, processes: list[int]) -> None:
     import subprocess
 
     import orjson
 
     from dashtools.bench import peers as script
 
-    argv = [python, str(script.__file__), str(scratch / "peers"), str(depth), str(seconds)]
+    numbers = [str(depth), str(seconds), *map(str, processes)]
+    argv = [python, str(script.__file__), str(scratch / "peers"), *numbers]
     with subprocess.Popen(argv, stdout=subprocess.PIPE) as running:
         assert running.stdout is not None
         for line in running.stdout:
             found = orjson.loads(line)
-            rate = f"{found['rate']:10.0f}/s at {found['depth']}, killed: {found['killed']}" if "rate" in found else ""
-            session.emit("peer", f"{found['name']:24}{rate or found.get('error')}", **found)
+            session.emit("peer", f"{found['name']:26}{_about_peer(found)}", **found)
 
 
-@command.command()
-@common
-@click.option("--truth", "folders", multiple=True, required=True, type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--part", type=click.Choice(["all", "even", "odd"]), default="all", help="Every second item by name.")
-@click.option("--plain", is_flag=True, help="Beside it a plain pipeline: detector, reader, the more confident reading.")
-@click.option("--failures", is_flag=True, help="Also a line for each plate that was not read exactly.")
-def plates(session: Session, folders: tuple[Path, ...], part: str, plain: bool, failures: bool) -> None:
-    """Count what is found and read in pictures and clips of known plates, with 95 % intervals.
-
-    DIR holds clips with a .json of boxes and texts beside each (dc-synth makes such), or pictures and one .json for
-    all, or pictures with a .txt each (openalpr's benchmark).
-    """
-    from dashtools.bench.plates import measure, table
-    from dashtools.bench.plates_truth import read_truth
-    from dashtools.commands.detect import chosen
-    from dashtools.log import LOGGER
-
-    settings, tools = chosen(session)
-    reports = []
-    for folder in dict.fromkeys(path.resolve() for path in folders):
-        reports += measure(read_truth(folder, part), tools, settings, plain=plain, say=LOGGER.info)
-    for report in reports:
-        session.emit("plates", "\n".join([*report.lines(), ""]), **report.to_json())
-        for wrong in report.failures() if failures else ():
-            where = {"folder": report.folder, "pipeline": report.pipeline, "where": wrong.where}
-            text = f"  {wrong.where}: {wrong.text} read as {wrong.got} ({wrong.width_px} px)"
-            session.emit("failure", text, **where, text=wrong.text, got=wrong.got, width_px=wrong.width_px)
-    if not session.as_json:
-        click.echo("\n".join(table(reports)))
+def _about_peer(found: dict[str, Any]) -> str:
+    if "killed" in found:
+        return f"{found['depth']} tasks, put {found['puts_per_s']:.0f}/s; a killed worker's task is {found['killed']}"
+    if "rate" not in found:
+        return str(found["error"])
+    how = f"{found['latency_ms']} ms a call" if found["latency_ms"] else f"{found['processes']} processes"
+    notes = [f"{found['twice']} handed out twice"] if found["twice"] else []
+    notes += [found["error"]] if found["error"] else []
+    return f"{how:14}{found['rate']:10.0f}/s {'; '.join(notes)}"

@@ -15,6 +15,7 @@ from dashtools.spool.layout import Entry
 
 SPREAD = 16  # workers that met at one task part again
 LISTING_LIFE_S = 5.0  # a bucket's cached listing; a stale name only costs one failed rename
+PASSED_LIFE_S = 0.1  # how long an urgent task may wait for tiny ones; to list at each is an eighth of what they cost
 
 
 def pending(files: Files, task_type: str | None = None) -> Iterator[Entry]:
@@ -89,8 +90,9 @@ def _parsed(folder: str, names: Iterable[str]) -> Iterator[Entry]:
 class Scanner:
     """The next ready tasks for one worker, best first, at a cost that does not grow with the queue.
 
-    Keep it from claim to claim. Each look lists the priority folders anew, so that an urgent task is seen at once; the
-    minutes of a priority and the names of its oldest minute are listed once and serve until used up or 5 s old.
+    Keep it from claim to claim. The priority folders are listed anew after a tenth of a second, so that an urgent task
+    is seen; the minutes of a priority and the names of its oldest minute are listed once and serve until used up or 5 s
+    old.
     """
 
     def __init__(
@@ -107,7 +109,7 @@ class Scanner:
         self._bucket, self._level = "", (10, 0)
         self._looked_at: set[str] = set()
         self._spread = 1
-        self._listed_at = -math.inf
+        self._listed_at = self._passed_at = -math.inf
 
     def next(self) -> Entry | None:
         """A ready task to try; None when there is none. A task that was claimed by another comes no second time."""
@@ -148,7 +150,8 @@ class Scanner:
 
     def _look(self) -> None:
         """Lists what may be claimed: the minutes of the best priority that has any, oldest first."""
-        self._listed_at, self._spread = self._clock(), 1
+        self._listed_at = self._passed_at = self._clock()
+        self._spread = 1
         self._names, self._buckets, self._level, self._looked_at = [], [], (10, 0), set()
         self._tops = list(self._served())
         levels: dict[tuple[int, int], list[str]] = {}
@@ -176,6 +179,9 @@ class Scanner:
 
     def _is_passed(self) -> bool:
         """Is there a new minute in a folder of a better priority than the one at hand?"""
+        if self._clock() - self._passed_at < PASSED_LIFE_S:
+            return False
+        self._passed_at = self._clock()
         for order, base in self._tops:
             for priority in self._files.names(base):
                 if not priority.isdigit() or (int(priority), order) >= self._level:

@@ -3,6 +3,7 @@ import pytest
 
 from dashtools.errors import ClaimLost, TaskSystemError, TryLater
 from dashtools.model import ChildTask, with_changes
+from dashtools.spool import scan
 from dashtools.spool import task as tasks
 from dashtools.spool.janitor import Janitor
 from dashtools.spool.queue import Spool
@@ -69,9 +70,11 @@ def test_the_oldest_task_of_the_highest_priority_comes_first(spool, put):
 def test_an_urgent_task_passes_a_listing_that_is_already_cached(spool, put):
     for n in range(3):
         put(spool, f"t{n}")
-    scanner = spool.scanner(["TEST"], {})
+    now = [0.0]
+    scanner = scan.Scanner(spool.files, ["TEST"], {}, lambda: now[0])
     assert spool.claim(scanner).task.task_id == "t0"
     put(spool, "urgent", priority=0)
+    now[0] += scan.PASSED_LIFE_S
     assert spool.claim(scanner).task.task_id == "urgent"
 
 
