@@ -15,7 +15,7 @@ import contextlib
 import random
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -198,7 +198,17 @@ class Spool:
         attempt = entry.attempt + 1
         folder = entry.path.rpartition("/")[0]
         path = f"{folder}/{layout.claimed_name(entry.key, attempt, entry.failures, self.me.worker)}"
-        owned = replace(entry, path=path, attempt=attempt, state="claimed", worker=self.me.worker)
+        owned = Entry(
+            path,
+            entry.task_type,
+            entry.key,
+            attempt,
+            "claimed",
+            entry.failures,
+            entry.requirement,
+            entry.priority,
+            self.me.worker,
+        )
         self.unsure = owned
         try:
             self.files.rename(entry.path, path)
