@@ -14,7 +14,7 @@ from dashtools.ports import Detector, PlateReader
 from dashtools.stages.crops import read_plate, touches_edge
 from dashtools.stages.examine import CANDIDATE_SCORE, is_readable
 from dashtools.stages.formats import settle
-from dashtools.stages.plates import refusal
+from dashtools.stages.plates import certainty, refusal
 from dashtools.stages.tracklets import Group, Sight
 
 _BEYOND_DOUBT = 0.95
@@ -58,7 +58,7 @@ def _entry(reader: PlateReader, picture: NDArray[Any], d: Detection, settings: M
     )
     if is_doubtful and reason is not None:
         return []
-    entry = {"box": [d.x1, d.y1, d.x2, d.y2], "score": d.score, "text": voted.text, "confidence": voted.confidence}
+    entry = {"box": [d.x1, d.y1, d.x2, d.y2], "score": d.score, "text": voted.text, "confidence": certainty(group)}
     return [{**entry, "refused": reason}]
 
 

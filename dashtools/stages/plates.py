@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dashtools.stages.align import edits
+from dashtools.stages.calibration import probability
 from dashtools.stages.tracklets import Group
 
 _LENGTHS = range(4, 11)  # standing plates of the world have 4 to 10 signs, personal ones apart
 _WORD_LENGTH = 6  # so many letters and no digit: a maker's or a firm's name, not a plate
-_SURE = 0.9
-_FAIR = 0.8
-_MANY = 4
 _WIDTH_PX = 40  # below 6 pixels a sign even this reader guesses
 _AGREEING_EDITS = 1
+_FEW = 2
 
 
 def refusal(group: Group, *, min_confidence: float, min_score: float) -> str | None:
@@ -28,9 +27,11 @@ def refusal(group: Group, *, min_confidence: float, min_score: float) -> str | N
     return _not_plate_like(voted.text) or _unsure(group, min_confidence, min_score)
 
 
-def agreeing(group: Group) -> int:
-    """How many independent readings say the voted text, one character apart at most."""
-    return sum(edits(b.text, group.vote.text) <= _AGREEING_EDITS for b in group.ballots)
+def certainty(group: Group) -> float:
+    """Chance that a track's text is exactly right: what is shown as its confidence."""
+    voted = group.vote
+    near = sum(0 < edits(b.text, voted.text) <= _AGREEING_EDITS for b in group.ballots)
+    return probability(voted.confidence, voted.supporters, near) if voted.text else 0.0
 
 
 def _not_plate_like(text: str) -> str | None:
@@ -47,17 +48,14 @@ def _not_plate_like(text: str) -> str | None:
 
 
 def _unsure(group: Group, min_confidence: float, min_score: float) -> str | None:
-    """Too little evidence: two readings that say it, one sure one of a sure box, or many that nearly say it."""
-    voted, count = group.vote, agreeing(group)
-    if voted.confidence < min_confidence:
-        return f"confidence {voted.confidence:.2f} is below {min_confidence:g}"
-    if voted.supporters >= 2 or count >= _MANY:
+    """Too little evidence for this text, or one reading that may be of half a plate or of none."""
+    sure = certainty(group)
+    if sure < min_confidence:
+        return f"confidence {sure:.2f} is below {min_confidence:g}"
+    if len(group.ballots) >= _FEW:
         return None
-    if not voted.supporters:
-        return f"nobody read just this, and only {count} readings nearly did"
-    best = max(b.confidence * b.weight for b in group.ballots if b.text == voted.text)
-    if best < (_SURE if count < 2 else _FAIR):
-        return f"one reading only, and not a sure one ({best:.2f})"
+    if all(s.is_cut for s in group.sights if s.ballot is not None):
+        return "one reading only, at the frame's edge: a part may be missing"
     if max(s.score for s in group.sights) < min_score:
         return f"one reading only, of a box scored below {min_score:g}"
     return None

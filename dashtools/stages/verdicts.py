@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dashtools.model import Json
@@ -12,7 +12,7 @@ from dashtools.stages.examine import merit
 from dashtools.stages.formats import settle
 from dashtools.stages.gps_align import Locator, Position
 from dashtools.stages.joining import join
-from dashtools.stages.plates import refusal
+from dashtools.stages.plates import certainty, refusal
 from dashtools.stages.tracklets import Group, Sight, SightKey, Tracklet
 from dashtools.stages.vote import Vote
 
@@ -21,7 +21,10 @@ _AUDIT_LENGTH = 3  # shorter scraps are only counted, or noise would bury the re
 
 @dataclass(frozen=True)
 class Verdict:
-    """One track: `reason` is None for a sighting, else why it was refused."""
+    """One track: `reason` is None for a sighting, else why it was refused.
+
+    `voted.confidence` is the chance that the text is exactly right.
+    """
 
     track_id: str
     group: Group
@@ -65,7 +68,8 @@ def verdicts(
             reason = "no single reading is good enough to show"
         moments = {"first": group.sights[0], "best": best, "last": group.sights[-1]}
         positions = {name: locator.at(sight.pts_ms) for name, sight in moments.items()}
-        found.append(Verdict(f"{video_id}.t{number:03d}", group, settle(group.vote), reason, best, positions))
+        voted = settle(replace(group.vote, confidence=certainty(group)))
+        found.append(Verdict(f"{video_id}.t{number:03d}", group, voted, reason, best, positions))
     joined = sum(len(v.group.sights) for v in found)
     return found, sum(len(g.sights) for g in groups) - joined
 

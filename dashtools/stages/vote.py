@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dashtools.stages.align import align, similarity
 
 _POWER = 4
-_GAP_SHARE = 0.75  # a lost character is likelier than an invented one, so its absence weighs less
+_GAP_SHARE = 0.6  # a lost character, above all a thin one, is likelier than an invented one: absence weighs less
 _ALTERNATIVES_MAX = 3
 
 
@@ -93,8 +93,10 @@ def _medoid(ballots: Sequence[Ballot]) -> str:
 class _Slot:
     """The votes for one place: character to (weight, best confidence)."""
 
-    weights: dict[str, float]
-    best: dict[str, float]
+    weights: dict[str, float] = field(default_factory=dict)
+    best: dict[str, float] = field(default_factory=dict)
+    heard: float = 0.0
+    """Strength of the readings that have a say here."""
 
     def add(self, char: str, weight: float, confidence: float) -> None:
         self.weights[char] = self.weights.get(char, 0.0) + weight
@@ -103,7 +105,7 @@ class _Slot:
 
 def _slots(model: str, ballots: Sequence[Ballot]) -> list[_Slot]:
     """A slot for each character of the model and for each run of insertions between them, in order."""
-    places: dict[tuple[int, int], _Slot] = {(i, 0): _Slot({}, {}) for i in range(len(model))}
+    places: dict[tuple[int, int], _Slot] = {(i, 0): _Slot() for i in range(len(model))}
     total = sum(b.strength for b in ballots)
     for ballot in ballots:
         after, inserted = -1, 0
@@ -114,7 +116,8 @@ def _slots(model: str, ballots: Sequence[Ballot]) -> list[_Slot]:
             else:
                 after, inserted = mine, 0
                 key = (mine, 0)
-            slot = places.setdefault(key, _Slot({}, {}))
+            slot = places.setdefault(key, _Slot())
+            slot.heard += ballot.strength
             if theirs is None:
                 slot.add("", _GAP_SHARE * ballot.strength, ballot.confidence)
             else:
@@ -122,7 +125,7 @@ def _slots(model: str, ballots: Sequence[Ballot]) -> list[_Slot]:
                 slot.add(ballot.text[theirs], ballot.weight * confidence**_POWER, confidence)
     for (_, depth), slot in places.items():
         if depth:  # who inserted nothing here voted for nothing here
-            slot.add("", max(0.0, total - sum(slot.weights.values())), 1.0)
+            slot.add("", _GAP_SHARE * max(0.0, total - slot.heard), 1.0)
     return [places[key] for key in sorted(places)]
 
 

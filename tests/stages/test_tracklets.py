@@ -19,9 +19,10 @@ def sight(
     y: float = 300,
     score: float = 0.6,
     width: float = 90,
+    is_cut: bool = False,
 ) -> Sight:
     reading = Reading(text, (confidence,) * len(text), "whole") if text else None
-    return Sight(frame, frame * step_ms, Box(x, y, x + width, y + width / 4), score, reading=reading)
+    return Sight(frame, frame * step_ms, Box(x, y, x + width, y + width / 4), score, is_cut, reading=reading)
 
 
 def group(*sights: Sight) -> Group:
@@ -112,8 +113,8 @@ def test_refusals_say_why() -> None:
         refused(sight(0, 100, "TOYOTA", 0.99), sight(1, 100, "TOYOTA", 0.98)),
         refused(sight(0, 100, "1111")),
         refused(sight(0, 100, "AB12CDE", 0.5)),
-        refused(sight(0, 100, "AB12CDE", 0.7)),
+        refused(sight(0, 100, "AB12CDE", 0.99, is_cut=True)),
         refused(sight(0, 100, "AB12CDE", 0.95, score=0.1)),
     ]
-    words = ["nothing", "short", "long", "small", "word", "repeated", "confidence", "one reading", "scored below"]
+    words = ["nothing", "short", "long", "small", "word", "repeated", "confidence", "edge", "scored below"]
     assert [word in str(reason) for word, reason in zip(words, reasons)] == [True] * len(words)
