@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from itertools import combinations
 
-from dashtools.index.plates import edits
+from dashtools.index.plates import meter
 
 PARTS = 4
 PAIRS = tuple(combinations(range(PARTS), 2))
@@ -38,12 +38,12 @@ def pair_sql(pair: tuple[int, int]) -> str:
 def near(connection: sqlite3.Connection, key: str, most: int) -> dict[int, int]:
     """The numbers of plates whose folded text is 1 to `most` edits from the key, with their edits."""
     distances: dict[str, int] = {}
-    found = {}
+    found, measure = {}, meter(key)
     for folded, plate_no in _candidates(connection, key, min(most, MOST_EDITS)):
         if folded not in distances:
             if len(distances) == MOST_MEASURED:
                 break
-            distances[folded] = edits(key, folded, most)
+            distances[folded] = measure(folded)
         if 0 < distances[folded] <= most:
             found[plate_no] = distances[folded]
     return found

@@ -23,6 +23,11 @@ def test_edits_are_the_plain_distance_up_to_the_limit(left, right, limit):
     assert plates.edits(left, right, limit) == min(plain_edits(left, right), limit + 1)
 
 
+@given(st.text("AB1", max_size=7), st.text("AB1", max_size=7))
+def test_a_meter_gives_the_plain_distance(left, right):
+    assert plates.meter(left)(right) == plain_edits(left, right)
+
+
 def test_look_alikes_have_one_key():
     assert len({plates.fold(text) for text in ("BO1SZ6", "8015ZG", "B0I52G", "8DIS26")}) == 1
 
