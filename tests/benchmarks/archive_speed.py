@@ -1,8 +1,8 @@
 """How fast small copies are made beside a plain ffmpeg with the same settings, and how good they are.
 
 `archive_speed.py FOLDER [HEIGHT] [REPEATS]` takes every clip of a folder, looped to twenty seconds. Prints a JSON line
-a clip and codec: wall and processor seconds of both (the best of the repeats, taken in turn), the rate against the plain
-program, the size as a share of the original's, and SSIM against the original scaled to the same height.
+a clip and codec: wall and processor seconds of both (the best of the repeats, taken in turn), the rate against the
+plain program, the size as a share of the original's, and SSIM against the original scaled to the same height.
 """
 
 import json
