@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from datasette import handle_exception
 from datasette.app import Datasette
 from datasette.plugins import pm
 
@@ -72,6 +73,7 @@ class _Datasette(Datasette):
 
 def make_datasette(settings: WebSettings) -> Datasette:
     """A Datasette with our pages over the index, which must exist; nothing is served yet."""
+    handle_exception.rich = None  # where rich is installed, Datasette would print every error with all its values
     if not pm.is_registered(plugin):
         pm.register(plugin, name="dashtools")
     datasette = _Datasette(
