@@ -22,8 +22,9 @@ from dashtools.files import refusals, sha256_of, sync_folder
 from dashtools.interrupts import uninterrupted
 from dashtools.model import OUT, ChildTask, FileRef, Json, StageResult, Task, with_changes
 from dashtools.ports import Progress, Stage, StageContext
-from dashtools.spool.cleanup import room_was_refused
+from dashtools.spool.cleanup import is_full, room_was_refused
 from dashtools.spool.queue import Claim, Spool, backoff_s
+from dashtools.spool.reserve import Reserve
 from dashtools.times import to_text, utc_now
 
 
@@ -73,7 +74,7 @@ def attempt(
     started = time.monotonic()
     out: Path | None = None
     is_committing = False
-    storage: str | None = None
+    storage, root = "", Path()
     try:
         if claim.problem is not None:
             raise BadInput(claim.problem)
@@ -98,12 +99,15 @@ def attempt(
             shutil.rmtree(out, ignore_errors=True)
         if not isinstance(error, Exception):
             raise
+        trouble = known(error)
         with uninterrupted():
-            ending = _ended_by(spool, claim, known(error), rules, time.monotonic() - started)
+            if is_full(trouble):
+                Reserve(spool.files).relieve()
+            ending = _ended_by(spool, claim, trouble, rules, time.monotonic() - started)
         if out is not None:  # the claim could still be given back, so its commit does not stand
             shutil.rmtree(out, ignore_errors=True)
-        if storage is not None:
-            room_was_refused(spool, storage, ending.error)
+        if storage:
+            room_was_refused(spool, storage, root, ending.error)
         return ending
 
 

@@ -23,10 +23,12 @@ from dashtools.interrupts import uninterrupted
 from dashtools.log import LOGGER
 from dashtools.notices import PUBLISHED, notices
 from dashtools.ports import Progress, Stage
+from dashtools.spool.cleanup import is_full
 from dashtools.spool.janitor import Janitor
 from dashtools.spool.layout import Entry
 from dashtools.spool.presence import Presence
 from dashtools.spool.queue import Claim, Spool
+from dashtools.spool.reserve import Reserve
 from dashtools.spool.scan import Scanner
 from dashtools.spool.scratch import Scratch
 from dashtools.spool.slots import Slots
@@ -70,6 +72,7 @@ class Worker:
         self._types = [name for name in plan.task_types if name in tools]
         self._janitor = Janitor(spool, lease_s=plan.lease_s, max_failures=plan.rules.max_failures)
         about = {"task_types": self._types, **plan.about}
+        self._reserve = Reserve(spool.files)
         self._presence = Presence(spool.files, spool.me, lease_s=plan.lease_s, about=about)
         self._slots = Slots(plan.state_dir / "slots", plan.most_at_once) if plan.state_dir else None
         self._scratch = Scratch(plan.state_dir / "scratch", spool) if plan.state_dir else None
@@ -78,6 +81,7 @@ class Worker:
         self._scanner: Scanner | None = None
         self._scanned: list[str] = []
         self._tidied_at = 0.0
+        self._told = ""
         self.unavailable: dict[str, BackendUnavailable] = {}
 
     def run(self, mode: str) -> int:
@@ -99,15 +103,25 @@ class Worker:
                             return done
                         if time.monotonic() - self._tidied_at > POLL_S[1]:
                             self._tidy()
+                    self._told = ""
                 except (TryLater, OutputRefused) as error:
+                    if is_full(error):
+                        self._reserve.relieve()
                     if wait is None:
                         raise
-                    LOGGER.warning("%s", error)
+                    self._tell_once(str(error))
                 if wait is None or self._is_useless():
                     if done:
                         self._tidy()  # what dead attempts of the tasks just done had staged is seen to be over only now
                     return done
                 wait(random.uniform(*POLL_S))
+
+    def _tell_once(self, trouble: str) -> None:
+        """Warns of what hinders all work, not again at each look while it lasts."""
+        kind = trouble.partition(",")[0]  # what follows may count and change
+        if kind != self._told:
+            LOGGER.warning("%s", trouble)
+        self._told = kind
 
     def _is_useless(self) -> bool:
         return bool(self._types) and all(name in self.unavailable for name in self._types)
@@ -120,9 +134,11 @@ class Worker:
             self._owed.remove(claim)
         for trouble in self._janitor.round().troubled:
             LOGGER.warning("%s", trouble)
+        self._reserve.keep()
         self._tidied_at = time.monotonic()
 
     def _next(self) -> Claim | None:
+        self._reserve.refuse_when_short()
         types = [name for name in self._types if name not in self.unavailable]
         if self._scanner is None or types != self._scanned:
             self._scanner, self._scanned = self._spool.scanner(types, self._plan.capabilities), types
@@ -157,7 +173,7 @@ class Worker:
     @contextlib.contextmanager
     def _present(self) -> Iterator[None]:
         """Alive in the spool; on the way out a claim that is still held is given back."""
-        self._presence.enter()
+        self._enter()
         try:
             for folder in self._scratch.clear() if self._scratch else ():
                 LOGGER.info("%s was left by a killed worker and was removed", folder)
@@ -171,6 +187,13 @@ class Worker:
                 if self._scratch is not None:
                     self._scratch.ended()
                 self._presence.leave(is_clean=not self._owed and self._spool.unsure is None)
+
+    def _enter(self) -> None:
+        try:
+            self._presence.enter()
+        except OutputRefused:
+            self._reserve.relieve()
+            self._presence.enter()
 
     def _take(self, claim: Callable[[], Claim | None]) -> bool:
         with uninterrupted():

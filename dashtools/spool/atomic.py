@@ -11,6 +11,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import sys
 import weakref
 from pathlib import Path
 
@@ -293,10 +294,20 @@ class Files:
         except OSError:
             return False
 
-    def unlink(self, path: str) -> None:
-        """Removes a file that may already be gone."""
-        with translated(self.root, path), contextlib.suppress(FileNotFoundError):
-            os.unlink(path, dir_fd=self._fd)
+    def unlink(self, path: str) -> bool:
+        """Removes a file that may already be gone; True when this call did it, as far as its reply tells."""
+        with translated(self.root, path):
+            try:
+                os.unlink(path, dir_fd=self._fd)
+            except FileNotFoundError:
+                return False
+            return True
+
+    def free_bytes(self) -> int:
+        """Room that this user may fill; endless where the file system does not say."""
+        with translated(self.root):
+            found = os.fstatvfs(self._fd)
+        return found.f_bavail * found.f_frsize if found.f_blocks else sys.maxsize
 
     def remove(self, path: str) -> None:
         """Removes a file, or a folder that holds files only."""

@@ -42,12 +42,13 @@ def is_full(error: BaseException | None) -> bool:
     return isinstance(error, OutputRefused) and any(words in str(error) for words in _FULL)
 
 
-def room_was_refused(spool: Spool, storage: str, error: BaseException | None) -> None:
+def room_was_refused(spool: Spool, storage: str, root: Path, error: BaseException | None) -> None:
     """Asks for room and tells the operator, both once for a storage and day, where the error says that it is full.
 
-    Never raises what a full disk does: where the spool cannot be written either, nobody is asked and the log says so.
+    Nobody is asked when the disk is the spool's own, for no policy lets anything go there; who gave its reserve up told
+    the operator. Never raises what a full disk does.
     """
-    if not is_full(error):
+    if not is_full(error) or _is_the_spools_own(spool, root, str(error)):
         return
     try:
         path = ask_for_room(spool, storage, utc_now())
@@ -56,3 +57,13 @@ def room_was_refused(spool: Spool, storage: str, error: BaseException | None) ->
         return
     if path is not None:
         LOGGER.error("storage %s is full; room was asked for: %s", storage, path)
+
+
+def _is_the_spools_own(spool: Spool, root: Path, words: str) -> bool:
+    """Does the error name a file of the spool, on another disk than the storage's?"""
+    if f"{spool.root}/" not in words:
+        return False
+    try:
+        return os.stat(spool.root).st_dev != os.stat(root).st_dev
+    except OSError:
+        return False

@@ -36,7 +36,11 @@ class Presence:
             self._lock.acquire(timeout=0)
         except (Timeout, NotImplementedError, OSError):
             self._about = {**self._about, "lock": "unavailable"}
-        self.beat()
+        try:
+            self.beat()
+        except BaseException:
+            self._lock.release()
+            raise
         self._thread.start()
 
     def hold(self, path: str | None) -> None:

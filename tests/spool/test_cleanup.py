@@ -38,7 +38,7 @@ def test_it_asks_once_for_each_storage_and_day(spool):
 
 def test_the_operator_is_told_once(spool, caplog):
     for _ in range(2):
-        room_was_refused(spool, "indoor_nas", FULL)
+        room_was_refused(spool, "indoor_nas", spool.root, FULL)
     assert len(caplog.records) == 1 and "room was asked for" in caplog.text
 
 
@@ -47,7 +47,7 @@ def test_a_full_spool_raises_nothing_where_room_is_asked_for(spool, caplog, monk
         raise OutputRefused("no space left on device")
 
     monkeypatch.setattr(Files, "write", full)
-    room_was_refused(spool, "indoor_nas", FULL)
+    room_was_refused(spool, "indoor_nas", spool.root, FULL)
     assert "cannot be asked for" in caplog.text and not list(spool.pending())
 
 
@@ -55,5 +55,5 @@ def test_a_full_spool_raises_nothing_where_room_is_asked_for(spool, caplog, monk
     "error", [None, OutputRefused("cannot write x: Read-only file system"), OSError(28, "No space")]
 )
 def test_nobody_is_asked_for_room_when_no_disk_is_full(spool, error):
-    room_was_refused(spool, "indoor_nas", error)
+    room_was_refused(spool, "indoor_nas", spool.root, error)
     assert not list(spool.pending())
