@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +14,6 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from datasette import handle_exception
 from datasette.app import Datasette
 from datasette.plugins import pm
 
@@ -73,7 +73,8 @@ class _Datasette(Datasette):
 
 def make_datasette(settings: WebSettings) -> Datasette:
     """A Datasette with our pages over the index, which must exist; nothing is served yet."""
-    handle_exception.rich = None  # where rich is installed, Datasette would print every error with all its values
+    printing = importlib.import_module("datasette.handle_exception")  # only now: its hooks need Datasette's plugins
+    printing.rich = None  # type: ignore[attr-defined]  # where it is installed, every error's values would be printed
     if not pm.is_registered(plugin):
         pm.register(plugin, name="dashtools")
     datasette = _Datasette(
