@@ -59,7 +59,7 @@ CREATE TABLE videos (
     trip_id TEXT, distance_m REAL, record INTEGER
 );
 CREATE INDEX videos_video_id ON videos(video_id);
-CREATE INDEX videos_camera ON videos(camera);
+CREATE INDEX videos_camera ON videos(camera, recorded_at);
 CREATE INDEX videos_trip_id ON videos(trip_id, recorded_at);
 CREATE INDEX videos_recorded_at ON videos(recorded_at);
 CREATE INDEX videos_record ON videos(record);
@@ -122,6 +122,14 @@ CREATE TABLE notes (
     said_of TEXT, is_current INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX notes_subject ON notes(subject, kind, is_current);
+
+-- what retention removed for good (spool notes/removed)
+CREATE TABLE removed (
+    shelf TEXT NOT NULL, policy TEXT, video_id TEXT, storage TEXT, path TEXT, size_bytes INTEGER, removed_at TEXT,
+    reason TEXT
+);
+CREATE INDEX removed_video_id ON removed(video_id);
+CREATE INDEX removed_shelf ON removed(shelf);
 
 CREATE TABLE trips (
     trip_id TEXT PRIMARY KEY, label TEXT, camera TEXT, started_at TEXT, ended_at TEXT, duration_ms INTEGER,
