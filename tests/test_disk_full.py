@@ -21,7 +21,7 @@ from dashtools.worker import Plan, Worker
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from small_disk import fill, small_disk  # noqa: E402
+from small_disk import fill, small_disk
 
 CHAIN = ["INGEST_VIDEO", "PREPROCESS_VIDEO", "HEAVY_PROCESS_VIDEO", "ARCHIVE_VIDEO", "FINALIZE_VIDEO"]
 CLIPS, PART_BYTES = 3, 64 << 10
@@ -136,7 +136,7 @@ def test_a_disk_that_fills_up_in_a_stage_delays_and_loses_nothing(tmp_path, ende
         assert states(spool).get(f"{hit} f1") is None, "a full disk is no failure"
         ballast.unlink()
         wait_for(lambda: set(states(spool)) <= {"CLEANUP_STORAGE f0"}, "it does not go on by itself")
-        done = [entry for entry in spool.completed()]
+        done = list(spool.completed())
         assert sorted(e.task_type for e in done) == sorted(CHAIN * CLIPS) and all(e.state == "complete" for e in done)
         assert half_written(spool, nas) == []
         assert asked_for_room(spool) == 1

@@ -25,6 +25,10 @@ from dashtools.commands._work import chosen, cores, mode_options, work, work_in_
     metavar="FILE",
     help="Holds the server's token; else $DASHTOOLS_TOKEN.",
 )
+@click.option(
+    "--slurm", "workers", type=click.IntRange(1), metavar="N", help="Let Slurm run N workers; prints its job."
+)
+@click.option("--sbatch", "wishes", multiple=True, metavar="OPTION", help="With --slurm: one of sbatch's options.")
 def command(
     session: Session,
     mode: str | None,
@@ -32,8 +36,12 @@ def command(
     task_types: tuple[str, ...],
     server: str | None,
     token_file: Path | None,
+    workers: int | None,
+    wishes: tuple[str, ...],
 ) -> int:
     """Work on every task that this host may do until nothing is ready; prints the new path of each finished task."""
+    if workers is not None:
+        return _submit(session, workers, task_types, wishes)
     if server is not None:
         return run_remotely(session, server, token_file, mode or "drain", jobs, task_types)
     types = chosen(session.config, task_types)
@@ -44,3 +52,11 @@ def command(
     if wanted == 1 or mode == "once":
         return work(session, types, mode or "drain")
     return work_in_processes(session, types, mode or "drain", wanted)
+
+
+def _submit(session: Session, workers: int, task_types: tuple[str, ...], wishes: tuple[str, ...]) -> int:
+    from dashtools.commands._slurm import script, submit
+
+    job = submit(script(session, workers, task_types, wishes))
+    session.emit("job", job, job=job, workers=workers)
+    return 0
