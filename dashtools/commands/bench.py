@@ -8,12 +8,16 @@ from typing import Any
 
 import click
 
+from dashtools.commands._plates import plates
 from dashtools.commands._run import Session, common
 
 
 @click.group(invoke_without_command=False)
 def command() -> None:
     """Measure the queue and the reading of plates, and prove by killing workers that the queue loses nothing."""
+
+
+command.add_command(plates)
 
 
 @command.command()
