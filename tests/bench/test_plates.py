@@ -136,3 +136,9 @@ def test_a_folder_is_measured_by_both_pipelines(tmp_path: Path) -> None:
         assert report.to_json()["shares"]["exact_of_legible"]["hits"] == 5
         assert report.clips.to_json() == {"clips": 1, "sightings": 1, "false": 0, "duplicates": 0}
     assert len(table([ours, plain])) == 4 and any("vote_exact" in line for line in ours.lines())
+
+
+def test_dc_bench_has_the_command() -> None:
+    from dashtools.commands.bench import command
+
+    assert "plates" in command.commands
