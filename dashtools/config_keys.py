@@ -17,10 +17,10 @@ DEFAULT_GLOBAL: Json = {
     "max_failures": 8,
     "lease_seconds": 180,
     "stage_timeout_seconds": 7200,
-    "trip_gap_seconds": 300,
     "finalize": True,
     "storage_retention_days": {"raw_videos": 90, "preproc_data": 30, "heavy_output": 7},
     "retention_auto_apply": False,
+    "cleanup_free_percent": 5,  # of a disk that asked for room
     "notifications": {
         "match": "look_alikes",
         "min_confidence": 0,
@@ -52,6 +52,7 @@ DEFAULT_PROCESSING: Json = {
     "yolo_model_path": None,
     "ocr_model_path": None,
     "crops_per_track": 12,
+    "vram_limit_gb": None,  # no limit
     "clip_name_pattern": None,
 }
 STAGE_TYPES = TASK_TYPES[:5]
@@ -105,10 +106,10 @@ GLOBAL_SHAPE: Json = {
     "max_failures": Leaf("integer", 1, 1000),
     "lease_seconds": Leaf("number", 1, 86400),
     "stage_timeout_seconds": Leaf("number", 1, 30 * 86400),
-    "trip_gap_seconds": _SECONDS,
     "finalize": _FLAG,
     "storage_retention_days": {"raw_videos": _DAYS, "preproc_data": _DAYS, "heavy_output": _DAYS},
     "retention_auto_apply": _FLAG,
+    "cleanup_free_percent": Leaf("number", 0.1, 50),
     "notifications": {
         "match": Leaf("text", choices=("exact", "look_alikes", "near")),
         "min_confidence": _SHARE,
@@ -150,6 +151,7 @@ PROCESSING_SHAPE: Json = {
     "yolo_model_path": _MODEL,
     "ocr_model_path": _MODEL,
     "crops_per_track": Leaf("integer", 1, 1000),
+    "vram_limit_gb": Leaf("number", 0.25, 1024, nullable=True),
     "clip_name_pattern": Leaf("text", nullable=True),
 }
 SHARED_SHAPE: Json = {

@@ -70,7 +70,7 @@ def explain(session: Session, keys: tuple[str, ...]) -> None:
         )
 
 
-@command.command("set")
+@command.command("set", context_settings={"ignore_unknown_options": True})  # a VALUE may be -500
 @common
 @click.argument("key")
 @click.argument("value")

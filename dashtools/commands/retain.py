@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from dashtools.devices.clip_rows import Watched
     from dashtools.devices.retention import Judge, Verdict
 
-ROOM_SHARE = 0.05  # of a disk that asked for room: what --auto makes free
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -151,9 +150,11 @@ def _auto(session: Session, is_sure: bool) -> int:
         click.echo("global.retention_auto_apply is false: nothing is removed without --apply", err=True)
         return 0
 
+    share = session.config.global_settings["cleanup_free_percent"] / 100
+
     def clean(storage: str) -> dict[str, Any]:
         total = shutil.disk_usage(mounted_root(session.config.storage(storage))).total
-        judge = _judge(session, int(total * ROOM_SHARE), (storage,), is_sure=is_sure)
+        judge = _judge(session, int(total * share), (storage,), is_sure=is_sure)
         going = [verdict for verdict in judge.verdicts() if verdict.may_go]
         gone = [verdict.unit for verdict in going if _remove(session, judge, verdict, is_sure=is_sure)]
         return {"removed": len(gone), "removed_bytes": sum(unit.size_bytes for unit in gone)}

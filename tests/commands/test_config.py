@@ -70,6 +70,11 @@ def test_a_setting_of_one_device_or_of_this_host_goes_to_its_place(dc_config, tm
     assert json.loads((tmp_path / "data" / "feedc0de" / "host.json").read_text()) == {"host": {"device_id": "jetson_1"}}
 
 
+def test_a_negative_number_is_a_value_and_no_option(dc_config):
+    dc_config("set", "--device", "j", "processing.gps_offset_ms", "-500")
+    assert json.loads(dc_config.file.read_text())["devices"]["j"]["processing"] == {"gps_offset_ms": -500}
+
+
 def test_an_unknown_key_names_the_nearest(dc_config):
     done = dc_config("get", "max_failure")
     assert done.returncode == 78 and "max_failures" in done.stderr
