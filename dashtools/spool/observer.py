@@ -17,8 +17,7 @@ import orjson
 
 from dashtools.model import Json
 from dashtools.spool.atomic import Files
-from dashtools.spool.presence import BEATS_PER_LEASE
-from dashtools.spool.workers import Identity, is_gone, is_gone_by_name
+from dashtools.spool.workers import BEATS_PER_LEASE, Identity, is_gone, is_gone_by_name
 
 BOOT_MARGIN_S = 2.0
 

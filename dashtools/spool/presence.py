@@ -12,9 +12,9 @@ from filelock import FileLock, Timeout
 from dashtools.errors import DashtoolsError
 from dashtools.model import Json
 from dashtools.spool.atomic import Files
+from dashtools.spool.workers import BEATS_PER_LEASE as BEATS_PER_LEASE
 from dashtools.spool.workers import Identity
 
-BEATS_PER_LEASE = 4
 TELL_AFTER_S = 1.0  # a claim that is held for less is not worth a write
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from dashtools.model import Json
 
+BEATS_PER_LEASE = 4
+
 
 def _read_text(path: str) -> str:
     try:
