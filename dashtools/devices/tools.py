@@ -12,6 +12,8 @@ from dashtools.devices import models
 from dashtools.errors import BackendUnavailable
 from dashtools.ports import Decoder, Detector, PlateReader
 
+_NETWORKS = 2
+
 
 class Tools:
     """Decoder, detector, proposer and reader of one worker; each is made once, when first used."""
@@ -51,11 +53,18 @@ class Tools:
 
         own = self.settings.get("ocr_model_path")
         if own:
-            return OnnxPlateReader(_existing(Path(own)))
+            return OnnxPlateReader(_existing(Path(own)), vram_limit_bytes=self._vram_limit_bytes)
         model = models.find(self.settings.get("reader") or "ppocrv6")
         if model.name == "ppocrv6" and model.locate(Path()) is None:
             model = models.find("ppocrv4")  # the older package is accepted where it is what is installed
-        return OnnxPlateReader(model.verified(self.folder), name=model.name, digest=model.sha256)
+        path = model.verified(self.folder)
+        return OnnxPlateReader(path, name=model.name, digest=model.sha256, vram_limit_bytes=self._vram_limit_bytes)
+
+    @property
+    def _vram_limit_bytes(self) -> int | None:
+        """What one network may take of a GPU: a detector and a reader share the limit of their worker."""
+        limit_gb = self.settings.get("vram_limit_gb")
+        return None if limit_gb is None else round(float(limit_gb) / _NETWORKS * 2**30)
 
     def _own_detector(self, path: Path) -> Detector:
         if _existing(path).suffix == ".tflite":
@@ -64,7 +73,7 @@ class Tools:
             return TflitePlateDetector(path, use_edgetpu=path.stem.endswith("_edgetpu"))
         from dashtools.backends.onnx import OnnxPlateDetector
 
-        return OnnxPlateDetector(path)
+        return OnnxPlateDetector(path, vram_limit_bytes=self._vram_limit_bytes)
 
     def _known_detector(self, name: str) -> Detector:
         from dashtools.backends.onnx import OnnxBoxesDetector, OnnxHeadsDetector
@@ -76,9 +85,11 @@ class Tools:
 
             return TflitePlateDetector(path, name=name, digest=model.sha256)
         if model.kind != "proposer":
-            return OnnxHeadsDetector(path, name=name, digest=model.sha256)
+            return OnnxHeadsDetector(path, name=name, digest=model.sha256, vram_limit_bytes=self._vram_limit_bytes)
         usual_score = json.loads(path.with_suffix(".json").read_bytes())["min_score"]
-        return OnnxBoxesDetector(path, name=name, digest=model.sha256, usual_score=usual_score)
+        return OnnxBoxesDetector(
+            path, name=name, digest=model.sha256, usual_score=usual_score, vram_limit_bytes=self._vram_limit_bytes
+        )
 
 
 def build_tools(settings: Mapping[str, Any], models_folder: Path | None = None) -> Tools:
