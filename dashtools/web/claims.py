@@ -20,7 +20,7 @@ import orjson
 
 from dashtools.errors import BadInput, ClaimLost, DashtoolsError
 from dashtools.model import Json, Task, with_changes
-from dashtools.spool import layout
+from dashtools.spool import layout, scan
 from dashtools.spool import task as tasks
 from dashtools.spool.janitor import Janitor
 from dashtools.spool.layout import Entry
@@ -138,10 +138,10 @@ def committed(spool: Spool, name: str, task_id: str, path: str | None) -> Task |
     """
     entry = layout.parse(path or "")
     if entry is not None:
-        for failed in (False, True):
-            final = layout.complete_path(entry.task_type, entry.key, entry.attempt, failed=failed)
+        for final in scan.records_of(spool.files, entry.key):
             with contextlib.suppress(FileNotFoundError):
-                return tasks.from_bytes(spool.files.read(final))
+                if final.attempt == entry.attempt:
+                    return spool.load(final)
         return None
     found = spool.find(task_id)
     if found is None or found.is_pending:
