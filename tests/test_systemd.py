@@ -1,6 +1,7 @@
 """The units are what systemd takes them for: it says nothing about them, and what they name exists."""
 
 import configparser
+import os
 import re
 import shutil
 import subprocess
@@ -8,6 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from dashtools.config import load
+from dashtools.config_keys import ELIGIBLE
+from dashtools.devices.units import ROLES, Host, units
+from dashtools.errors import BadInput
+from dashtools.spool.queue import Spool
 
 ROOT = Path(__file__).resolve().parent.parent
 UNITS = sorted(path for path in (ROOT / "systemd").iterdir() if path.suffix != ".md")
@@ -77,3 +84,48 @@ def test_exit_statuses_mean_the_same_to_systemd(path):
     assert "TEMPFAIL" in service["SuccessExitStatus"].split()
     assert service["RestartPreventExitStatus"].split() == ["USAGE", "CONFIG"]
     assert (service.get("Restart") == "always") == (service["Type"] == "simple")
+
+
+@pytest.fixture(scope="module", params=sorted(ROLES))
+def generated(request, tmp_path_factory):
+    """The units of a role as dc-config writes them for a host."""
+    folder = tmp_path_factory.mktemp("host")
+    Spool.create(folder / "spool")
+    argv = [sys.executable, str(ROOT / "bin" / "dc-config"), "systemd", request.param, "--out", str(folder / "units")]
+    environ = {**os.environ, "DASHTOOLS_DATA": str(folder / "data")}
+    done = subprocess.run([*argv, "--spool", str(folder / "spool")], capture_output=True, text=True, env=environ)
+    assert done.returncode == 0, done.stderr
+    return folder, sorted((folder / "units").iterdir())
+
+
+def test_units_written_for_a_host_are_clean_and_name_its_folders(generated):
+    folder, paths = generated
+    done = analyze("verify", "--man=no", *map(str, paths))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    for path in paths:
+        text = path.read_text()
+        assert "/srv/dashtools" not in text and "/usr/local/bin" not in text and "/var/lib/dashtools" not in text
+        if path.suffix == ".service":
+            assert f"DASHTOOLS_SPOOL={folder / 'spool'}" in text and "RequiresMountsFor=" in text
+            assert any(str(folder) in words for words in read(path)["Service"]["ReadWritePaths"].split())
+        if path.suffix in (".timer", ".path"):
+            assert path.with_suffix(".service") in paths
+
+
+def test_services_written_for_a_host_are_little_exposed(generated):
+    for path in (path for path in generated[1] if path.suffix == ".service"):
+        done = analyze("security", "--offline=true", "--no-pager", str(path))
+        match = re.search(r"exposure level for \S+: ([\d.]+)", done.stdout)
+        assert match and float(match[1]) <= EXPOSURE_MAX, path.name
+
+
+def test_every_role_is_a_device_type_and_enables_units_that_there_are():
+    assert set(ROLES) == set(ELIGIBLE) - {"dashcam"}
+    assert {name for names in ROLES.values() for name in names} <= {path.name for path in UNITS}
+
+
+def test_a_folder_that_a_unit_cannot_name_is_refused(tmp_path):
+    Spool.create(tmp_path / "my spool")
+    config = load(tmp_path / "my spool", environ={"DASHTOOLS_DATA": str(tmp_path)})
+    with pytest.raises(BadInput, match="blanks"):
+        units("rtx_4090", config, Host(Path("/usr/bin"), "dash"))

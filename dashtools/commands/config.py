@@ -134,6 +134,29 @@ def watch(session: Session, once: bool, poll_s: float) -> None:
             return
 
 
+@command.command("systemd")
+@common
+@click.argument("role")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("."), help="Where; here.")
+@click.option("--user", default="dashtools", show_default=True, help="Who runs the services.")
+@click.option("--bin", "commands", type=click.Path(path_type=Path), help="Where the commands are; beside this one.")
+def systemd_(session: Session, role: str, out: Path, user: str, commands: Path | None) -> None:
+    """Write the units of ROLE for this host's folders and mounts; prints each file. Nothing is enabled.
+
+    ROLE: all_in_one, indoor_nas, jetson_coral, rtx_4090, shed_nas or main_server.
+    """
+    from dashtools.devices.units import Host, enabled, units
+    from dashtools.files import write_whole
+
+    host = Host((commands or Path(sys.argv[0]).parent).resolve(), user)
+    for name, text in units(role, session.config, host).items():
+        write_whole(out / name, text.encode())
+        session.emit("file", str(out / name), path=str(out / name))
+    click.echo(
+        f"next: copy them to /etc/systemd/system, then systemctl enable --now {' '.join(enabled(role))}", err=True
+    )
+
+
 def _tell(session: Session, change: Change) -> None:
     import orjson
 
