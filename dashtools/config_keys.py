@@ -28,6 +28,7 @@ DEFAULT_GLOBAL: Json = {
         "link_base": None,
         "with_crop": True,
     },
+    "map": {"tile_url": None, "credit": None},
     "privacy": {"unlisted_plates": "keep", "after_days": 30, "home_zones": {}},
 }
 DEFAULT_PROCESSING: Json = {
@@ -116,6 +117,10 @@ GLOBAL_SHAPE: Json = {
         "past_days": Leaf("number", 0, 36500),
         "link_base": Leaf("text", pattern=r"https?://\S+", nullable=True),
         "with_crop": _FLAG,
+    },
+    "map": {
+        "tile_url": Leaf("text", pattern=r"https?://[^\s;,'\"/]+/[^\s;,'\"]*", nullable=True),
+        "credit": Leaf("text", nullable=True),
     },
     "privacy": {
         "unlisted_plates": Leaf("text", choices=("keep", "hash", "delete")),

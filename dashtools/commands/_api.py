@@ -40,14 +40,18 @@ def sessions_of(session: Session) -> Sessions:
 
 def web_settings(session: Session, host: str, port: int, db: Path) -> WebSettings:
     """What the server needs of this host; Usage when it would stand open on an address of a network."""
+    from dashtools.commands._retention import report
     from dashtools.web.audit import FOLDER, AuditLog
+    from dashtools.web.basemap import tiles_of
     from dashtools.web.server import WebSettings
 
     roots = {name: storage.root for name, storage in session.config.storages.items()}
     tokens, password = tokens_of(session), password_of(session)
     audit = AuditLog(session.config.state_dir / FOLDER)
+    maps = session.config.global_settings["map"]
     settings = WebSettings(
-        db, roots, host, port, api_settings(session), tokens, password, sessions_of(session), audit
+        db, roots, host, port, api_settings(session), tokens, password, sessions_of(session), audit,
+        tiles=tiles_of(maps["tile_url"], maps["credit"]), retention=lambda: report(session),
     )  # fmt: skip
     if not (settings.is_loopback or tokens.all() or password.is_set()):
         hints = [f"dc-web --spool {session.spool_path} {words}" for words in ("password", "token add NAME")]

@@ -47,7 +47,7 @@ def command(session: Session, is_auto: bool, pins: tuple[str, ...], unpins: tupl
         return _auto(session, options["clock_is_right"])
     min_free = _size(options["min_free"]) if options["min_free"] else 0
     chosen = frozenset(_videos_of(session, options["trips"])) if options["trips"] else None
-    judge = _judge(session, min_free, options["storages"], is_sure=options["clock_is_right"], video_ids=chosen)
+    judge = judge_of(session, min_free, options["storages"], is_sure=options["clock_is_right"], video_ids=chosen)
     refused = 0
     for verdict in judge.verdicts():
         if not verdict.may_go:
@@ -87,7 +87,7 @@ def _watched(session: Session) -> Watched:
     return Watched(notes.listed(said, "watch"), {s.partition(":")[2]: str(n.value) for s, n in corrected.items()})
 
 
-def _judge(
+def judge_of(
     session: Session,
     min_free_bytes: int,
     storages: tuple[str, ...],
@@ -154,7 +154,7 @@ def _auto(session: Session, is_sure: bool) -> int:
 
     def clean(storage: str) -> dict[str, Any]:
         total = shutil.disk_usage(mounted_root(session.config.storage(storage))).total
-        judge = _judge(session, int(total * share), (storage,), is_sure=is_sure)
+        judge = judge_of(session, int(total * share), (storage,), is_sure=is_sure)
         going = [verdict for verdict in judge.verdicts() if verdict.may_go]
         gone = [verdict.unit for verdict in going if _remove(session, judge, verdict, is_sure=is_sure)]
         return {"removed": len(gone), "removed_bytes": sum(unit.size_bytes for unit in gone)}

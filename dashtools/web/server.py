@@ -77,6 +77,8 @@ def make_datasette(settings: WebSettings) -> Datasette:
     printing.rich = None  # type: ignore[attr-defined]  # where it is installed, every error's values would be printed
     if not pm.is_registered(plugin):
         pm.register(plugin, name="dashtools")
+    if pm.has_plugin("basemap"):
+        pm.unregister(name="basemap")  # we read its tiles ourselves; as a database it would be one more to guard
     datasette = _Datasette(
         settings,
         metadata={"title": "dashtools", "databases": {DATABASE: {"tables": _table_notes()}}},

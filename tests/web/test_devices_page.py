@@ -13,11 +13,11 @@ def test_a_device_shows_what_it_can_do_and_what_it_holds(desk):
     device |= {"task_types_supported": ["PREPROCESS_VIDEO"], "status": {}}
     spool = desk.library.spool
     spool.files.write("devices/jetson.json", orjson.dumps(device))
-    worker = {"host": "jetson", "device_id": "jetson", "holds": "pending/x.run~w", "beat": 3}
+    worker = {"host": "jetson", "device_id": "jetson", "holds": "pending/PREPROCESS_VIDEO/any/5/x.run~w", "beat": 3}
     spool.files.write("workers/jetson~1~2.json", orjson.dumps(worker))
     text = " ".join(desk.get("/devices").text.split())
     assert "jetson_coral" in text and "filter frames" in text and "has tpu" in text and "cpu cores 6" in text
-    assert "holds pending/x.run~w" in text and "working</span>" in text
+    assert "works on: filter frames" in text and "working</span>" in text
 
 
 def test_the_devices_page_says_when_the_spool_is_away(desk):

@@ -64,10 +64,15 @@
       for (const [name, value] of Object.entries({ x, y, width: WIDTH / zoom, height: HEIGHT / zoom })) {
         this.canvas.querySelector(".sea").setAttribute(name, value);
       }
-      for (const pin of this.canvas.querySelectorAll(".pin")) {
-        if (pin.dataset.x) pin.setAttribute("transform", `translate(${pin.dataset.x} ${pin.dataset.y}) scale(${1 / zoom})`);
-      }
+      for (const pin of this.canvas.querySelectorAll(".pin")) if (pin.dataset.x) this.pin(pin);
       this.drawTiles(); this.drawGrid(); this.drawBar();
+    }
+
+    // how much larger than the drawing's own units things must be to stay readable in a narrow window
+    get grown() { return Math.min(1.7, Math.max(1, WIDTH / (this.figure.clientWidth || WIDTH))); }
+
+    pin(element) {
+      element.setAttribute("transform", `translate(${element.dataset.x} ${element.dataset.y}) scale(${this.grown / this.view.zoom})`);
     }
 
     drawTiles() {
@@ -96,7 +101,7 @@
       const wide = WIDTH / zoom / this.scale * 360, step = DEGREES.find((d) => wide / d <= 5) || 45;
       const digits = Math.max(0, Math.ceil(-Math.log10(step)));
       group.replaceChildren();
-      const size = 11 / zoom, name = (d, words) => `${Math.abs(d).toFixed(digits)}° ${d >= 0 ? words[0] : words[1]}`;
+      const size = 11 * this.grown / zoom, name = (d, words) => `${Math.abs(d).toFixed(digits)}° ${d >= 0 ? words[0] : words[1]}`;
       for (let n = Math.ceil(west / step); n * step <= west + wide; n++) {
         const px = (((n * step - west) / 360) * this.scale) + x;
         make("path", { d: `M${px} ${y}v${HEIGHT / zoom}` }, group);
@@ -116,6 +121,7 @@
       const bar = this.figure.querySelector(".scale");
       bar.querySelector("path").setAttribute("d", `M0 -6 V0 H${px} V-6`);
       bar.querySelector("text").setAttribute("x", px / 2);
+      bar.querySelector("text").setAttribute("font-size", 13 * this.grown);
       bar.querySelector("text").textContent = length >= 1000 ? `${length / 1000} km` : `${length} m`;
     }
 
@@ -123,7 +129,7 @@
       const dot = this.canvas.querySelector(".now"), [x, y] = this.place(latitude, longitude);
       dot.dataset.x = x; dot.dataset.y = y;
       dot.removeAttribute("hidden");
-      dot.setAttribute("transform", `translate(${x} ${y}) scale(${1 / this.view.zoom})`);
+      this.pin(dot);
     }
 
     frame(a, b) {
@@ -171,6 +177,7 @@
       addEventListener("pointerup", (event) => { if (from && moved && isBox) this.pick(from, this.at(event)); from = null; });
       this.canvas.addEventListener("click", (event) => { if (moved) event.preventDefault(); }, true);
       this.canvas.addEventListener("dragstart", (event) => event.preventDefault());
+      addEventListener("resize", () => this.draw());
       this.figure.addEventListener("keydown", (event) => {
         if (event.target !== this.figure) return;
         const moves = { ArrowLeft: [-60, 0], ArrowRight: [60, 0], ArrowUp: [0, -60], ArrowDown: [0, 60] };
