@@ -11,7 +11,8 @@ from typing import Any
 from datasette.utils.asgi import Response
 
 from dashtools.errors import DashtoolsError
-from dashtools.web.answers import show
+from dashtools.web.answers import may_here, show
+from dashtools.web.problem import of as of_error
 
 MOST = 200
 
@@ -85,7 +86,8 @@ async def storage(datasette: Any, request: Any) -> Response:
         try:
             report = await asyncio.to_thread(report_of)
         except DashtoolsError as error:
-            problem = str(error)
+            is_admin = may_here(datasette, request, "admin")  # a reason may name folders of this host
+            problem = str(error) if is_admin else of_error(error).detail
     values = {"rooms": rooms, "report": report, "problem": problem, "has_report": report_of is not None, "most": MOST}
     return await show(datasette, request, "storage.html", **values)
 

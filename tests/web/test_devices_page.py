@@ -6,6 +6,7 @@ import orjson
 
 from dashtools.errors import TryLater
 from dashtools.web.storage_page import Going, Gone, Report
+from dashtools.web.tokens import Tokens
 
 
 def test_a_device_shows_what_it_can_do_and_what_it_holds(desk):
@@ -51,3 +52,13 @@ def test_a_report_that_cannot_be_made_says_why(desk):
 
     desk.options["retention"] = report
     assert "this host&#39;s clock is off" in desk.get("/storage?report=1").text
+
+
+def test_a_reader_is_not_told_folders_of_this_host(desk):
+    def report():
+        raise TryLater("/mnt/secret is not mounted")
+
+    tokens = desk.options["tokens"] = Tokens(desk.folder / "local" / "tokens.json")
+    desk.options["retention"] = report
+    page = desk.get("/storage?report=1", headers={"authorization": f"Bearer {tokens.add('eve', 'read')}"})
+    assert "is away" in page.text and "/mnt/secret" not in page.text
