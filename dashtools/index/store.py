@@ -110,7 +110,8 @@ class transaction:
 def create(file: Path) -> sqlite3.Connection:
     """A new index with tables only and no log: for building, before anyone reads it."""
     connection = connect(file)
-    for pragma in ("journal_mode=OFF", "synchronous=OFF", "temp_store=FILE", "threads=2"):  # sorts gigabytes
+    # sorting may need gigabytes: on disk, and three sorters at a time take as much memory each as the cache
+    for pragma in ("journal_mode=OFF", "synchronous=OFF", "temp_store=FILE", "threads=2", "cache_size=-24576"):
         connection.execute(f"PRAGMA {pragma}")
     for _, sql in statements():
         if sql.startswith("CREATE TABLE"):
