@@ -70,7 +70,8 @@ def _operation(route: Route) -> Json:
     in_path = [_parameter(n, "path", {"type": "string", "pattern": f"^{VARIABLES[n]}$"}) for n in names]
     in_query = [_parameter(n, "query", QUERY[n]) for n in route.query]
     in_header = [_parameter(n, "header", TEXT) for n in route.headers]
-    answers = {str(status): _answer(status) for status in sorted({*route.statuses, 401, 403, 500})}
+    unseen = {404} if names else set()  # a name that is not of the form is no path of ours
+    answers = {str(status): _answer(status) for status in sorted({*route.statuses, *unseen, 401, 403, 500})}
     found: Json = {"summary": route.summary, "operationId": route.function.__name__, "x-scope": route.scope}
     found |= {"parameters": [*in_path, *in_query, *in_header], "responses": answers}
     if route.body == "file":
