@@ -38,6 +38,7 @@ class Report:
             "pictures": self.pictures.pictures,
             **({"clips": self.clips.to_json()} if self.clips.clips else {}),
             "shares": {name: share.to_json() for name, share in shares.items()},
+            "reliability": self.pictures.reliability(),
             "seconds": self.seconds.per(),
         }
 
@@ -51,7 +52,8 @@ class Report:
             c = self.clips
             out.append(f"  {c.sightings} sightings in {c.clips} clips, {c.false} false, {c.duplicates} duplicates")
         out += [f"  {what:22} {spent:.3f} CPU s" for what, spent in self.seconds.per().items()]
-        return out
+        told = (f"{bin['exact']}/{bin['count']} at {bin['told']}" for bin in self.pictures.reliability())
+        return [*out, f"  exact at the confidence told: {', '.join(told)}"]
 
     def failures(self) -> Sequence[Wrong]:
         """Each legible plate that was not read exactly, clips' plates last."""

@@ -14,6 +14,7 @@ from dashtools.stages.align import edits
 
 OVERLAP = 0.5  # IoU from which a box is that plate
 _VOTING_READS = 3
+_BINS = (0.0, 0.6, 0.8, 0.9, 0.95, 0.98, 1.01)
 _SAME = str.maketrans("OI", "01")
 
 
@@ -58,7 +59,7 @@ class PictureScore:
     reads: list[tuple[str, str, str | None]] = field(default_factory=list)
     """For each legible plate: its cluster, its text, what was read (None: not found)."""
     calibration: list[tuple[float, bool]] = field(default_factory=list)
-    """For each shown reading of a legible plate: its confidence and whether it is exact."""
+    """For each reading of a legible plate: its confidence and whether it is exact."""
     wrong: list[Wrong] = field(default_factory=list)
 
     def add(self, where: str, plates: Sequence[Plate], found: Sequence[Found]) -> None:
@@ -75,7 +76,7 @@ class PictureScore:
                 continue
             mine = found[pairs[i]] if i in pairs else None
             self.reads.append((plate.text, plate.text, mine.text if mine else None))
-            if mine is not None and mine.is_shown:
+            if mine is not None:
                 self.calibration.append((mine.confidence, mine.text == plate.text))
             if mine is None or mine.text != plate.text:
                 self.wrong.append(Wrong(where, plate.text, mine.text if mine else None, round(plate.box.width)))
@@ -95,6 +96,16 @@ class PictureScore:
             ),
             "shown_false": wilson(self.shown_false, self.shown),
         }
+
+    def reliability(self) -> list[Json]:
+        """Told confidence beside the share that is exact, bin by bin; the same where it is calibrated."""
+        bins = []
+        for low, high in zip(_BINS, _BINS[1:]):
+            mine = [(told, is_exact) for told, is_exact in self.calibration if low <= told < high]
+            if mine:
+                told = round(sum(told for told, _ in mine) / len(mine), 3)
+                bins.append({"count": len(mine), "told": told, "exact": sum(is_exact for _, is_exact in mine)})
+        return bins
 
 
 @dataclass

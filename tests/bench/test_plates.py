@@ -68,6 +68,7 @@ def test_pictures_are_counted_exact_merged_and_within_one() -> None:
     shares = score.shares()
     assert [shares[n].hits for n in ("recall_legible", "exact_of_legible")] == [4, 1]
     assert [shares[n].hits for n in ("merged_of_legible", "within_1_of_legible", "shown_false")] == [2, 3, 1]
+    assert score.reliability() == [{"count": 4, "told": 0.9, "exact": 1}]
     assert [wrong.got for wrong in score.wrong] == ["AB1O", "AB1X", "QQQQ", None]
 
 
