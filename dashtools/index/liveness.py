@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import orjson
 
 from dashtools.errors import BadInput
-from dashtools.index import leaves, records
+from dashtools.index import leaves, records, removed
 from dashtools.index.counts import recount
 from dashtools.index.leaves import Leaf
 from dashtools.spool import task as tasks
@@ -32,6 +32,7 @@ def refresh_liveness(
         " AND EXISTS (SELECT 1 FROM tasks c WHERE c.task_id = tasks.task_id AND c.state = 'complete')"
     )
     _name_claimed(connection, spool)
+    removed.update(connection, spool)
     if is_changed or pending:
         recount(connection)
     connection.execute("DELETE FROM devices")

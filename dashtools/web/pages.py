@@ -7,7 +7,7 @@ from typing import Any
 
 from datasette.utils.asgi import NotFound, Response
 
-from dashtools.index import counts, journey, queries, rates, reasons, sayings
+from dashtools.index import counts, journey, queries, rates, reasons, removed, sayings
 from dashtools.web import routemap
 from dashtools.web.answers import ask, may_here, show
 from dashtools.web.plate_page import mark_of
@@ -43,6 +43,7 @@ async def video(datasette: Any, request: Any) -> Response:
             "refused": [track for track in queries.tracks(c, video_id) if track.sighting_id is None],
             "steps": queries.steps(c, video_id),
             "filtering": queries.filtering(c, video_id),
+            "removed": removed.of_video(c, video_id),
             "player": journey.playable(c, video_id) if clip else None,  # what could not be taken in cannot be played
             "drawing": routemap.draw([route] if route else [], marks, by_speed=True),
             "said": sayings.about(c, f"video:{video_id}"),

@@ -83,6 +83,17 @@ def test_the_page_of_a_failed_clip_says_what_is_wrong(site):
     assert "no moov box" in site.get(f"/video/{video_id}").text
 
 
+def test_the_page_of_a_clip_says_what_of_it_was_removed_when_and_why(site):
+    from dashtools.devices.pins import write_tombstone
+
+    stone = {"policy": "raw_videos", "storage": "nas", "path": "raw/x.mp4", "removed_at": "2026-01-02T03:04:05Z"}
+    video_id = site.rows("SELECT video_id FROM sightings LIMIT 1")[0][0]
+    write_tombstone(site.library.spool, "ab12", {**stone, "video_id": video_id, "reason": "91 days old"})
+    site.refresh()
+    text = site.get(f"/video/{video_id}").text
+    assert "<dt>Original</dt>" in text and "removed on" in text and "91 days old" in text
+
+
 @pytest.mark.parametrize("path", ["/plate/NOBODY", "/sighting/none.t000", "/trip/none", "/video/none"])
 def test_what_is_not_there_is_404_with_our_page(site, path):
     page = site.get(path)
