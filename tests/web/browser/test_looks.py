@@ -26,7 +26,7 @@ def paths_of(pages) -> dict[str, str]:
     video_id = next(iter(pages.town.clips))
     pages.open("trips")
     trip = pages.first("tbody tr:last-child a").get_attribute("href").removeprefix(pages.url)
-    own = {"home": "", "search": f"search?q={plate[:5]}8", "conditions": "search?bbox=16,48,17,49&confidence=50"}
+    own = {"home": "", "search": f"search?q={plate[:-1]}8", "conditions": "search?bbox=16,48,17,49&confidence=50"}
     own |= {"plate": f"plate/{plate}", "sighting": f"sighting/{video_id}.t002", "video": f"video/{video_id}"}
     return {
         **own,

@@ -166,8 +166,12 @@ class Town(INDEX.Library):  # type: ignore[name-defined,misc]
 
     def fill(self, storages: Path) -> None:
         """Puts the small copies and the crops where the index says that they lie."""
+        from dashtools.devices.storages import create_storage
         from dashtools.index import store
 
+        for name in ("indoor_nas", "shed_nas"):
+            (storages / name).mkdir(parents=True, exist_ok=True)
+            create_storage(storages / name, name)
         connection = store.open_reading(self.db)
         found = connection.execute(
             "SELECT video_id, storage, path FROM artifacts WHERE storage <> 'footage'"
