@@ -1,9 +1,9 @@
 """Kills retention, forgetting and the archive at random moments and looks after each kill.
 
-`kill_keep.py WHAT FOLDER [KILLS] [SEED] [SECONDS]`; WHAT is retain, privacy or archive. Each run is a process of its own, killed
--9 after a random part of what a whole run takes. Held after every kill: an original is whole, or it is gone and its
-archive copy is whole byte by byte; what is pinned, an event or half archived is untouched; a complete record's files
-are there with the digests that it names. Prints one JSON line; status 1 when anything of that was broken.
+`kill_keep.py WHAT FOLDER [KILLS] [SEED] [SECONDS]`; WHAT is retain, privacy or archive. Each run is a process of its
+own, killed -9 after a random part of what a whole run takes. Held after every kill: an original is whole, or it is
+gone and its archive copy is whole byte by byte; what is pinned, an event or half archived is untouched; a complete
+record's files are there with the digests that it names. Prints one JSON line; status 1 when any of that was broken.
 """
 
 from __future__ import annotations
