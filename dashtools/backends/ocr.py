@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class OnnxPlateReader:
         if min(crop.shape[:2]) < 2:
             return PlateRead("", ())
         (probabilities,) = self._network.run(None, {self._input: _tensor(crop)})
-        return collapse(self._plate_signs(probabilities[0]), PLATE_SIGNS)
+        return collapse(plate_signs(probabilities[0], self._upper, self._lower), PLATE_SIGNS)
 
     def read_cases_apart(self, crop: NDArray[Any]) -> PlateRead:
         """The reading of most pipelines: each sign in each case stands alone, and nothing else is there."""
@@ -51,15 +52,16 @@ class OnnxPlateReader:
         signs = PLATE_SIGNS + "".join(PLATE_SIGNS[place] for place in self._lower)
         return collapse(probabilities[0][:, [0, *self._upper, *self._lower.values()]], signs)
 
-    def _plate_signs(self, probabilities: NDArray[Any]) -> NDArray[Any]:
-        """(steps, 37): none of a plate's signs, then each of them in upper or lower case.
 
-        What the network takes for a dash, a dot or an emblem is no sign of a plate: left out beforehand, it would turn
-        into the sign that looks most like it.
-        """
-        signs = probabilities[:, self._upper]
-        signs[:, list(self._lower)] += probabilities[:, list(self._lower.values())]
-        return np.concatenate([1 - signs.sum(axis=1, keepdims=True), signs], axis=1)
+def plate_signs(probabilities: NDArray[Any], upper: Sequence[int], lower: Mapping[int, int]) -> NDArray[Any]:
+    """(steps, 1 + signs): none of a plate's signs, then each of them in upper or lower case.
+
+    `upper` holds each sign's column, `lower` by a letter's place that of its lower case. What the network takes for a
+    dash, a dot or an emblem is no sign of a plate: left out beforehand, it would turn into what looks most like it.
+    """
+    signs = probabilities[:, list(upper)]
+    signs[:, list(lower)] += probabilities[:, list(lower.values())]
+    return np.concatenate([1 - signs.sum(axis=1, keepdims=True), signs], axis=1)
 
 
 def collapse(probabilities: NDArray[Any], signs: str) -> PlateRead:

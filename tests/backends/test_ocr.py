@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashtools.backends.ocr import OnnxPlateReader, collapse
+from dashtools.backends.ocr import OnnxPlateReader, collapse, plate_signs
 from dashtools.errors import BackendUnavailable
 
 SIGNS = "AB1a"
@@ -35,6 +35,13 @@ def test_repeats_are_one_sign_and_blanks_part_them(path: str, text: str) -> None
 def test_a_held_sign_has_the_confidence_of_its_best_step() -> None:
     rows = np.concatenate([steps("A", 0.5), steps("A", 0.8), steps("B", 0.6)])
     assert collapse(rows, SIGNS).character_confidences == pytest.approx((0.8, 0.6))
+
+
+def test_a_letter_counts_in_either_case_and_what_is_no_sign_counts_as_none() -> None:
+    """Columns: blank, A, a, 1, dash. Neither case alone beats the dash, both together do."""
+    probabilities = np.array([[0.1, 0.3, 0.2, 0.0, 0.4], [0.2, 0.0, 0.0, 0.35, 0.45]], np.float32)
+    signs = plate_signs(probabilities, [1, 3], {0: 2})
+    assert signs == pytest.approx(np.array([[0.5, 0.5, 0.0], [0.65, 0.0, 0.35]]), abs=1e-6)
 
 
 @given(st.text("AB1a-", max_size=20))
