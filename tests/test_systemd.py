@@ -17,7 +17,7 @@ from dashtools.errors import BadInput
 from dashtools.spool.queue import Spool
 
 ROOT = Path(__file__).resolve().parent.parent
-UNITS = sorted(path for path in (ROOT / "systemd").iterdir() if path.suffix != ".md")
+UNITS = sorted(path for path in (ROOT / "systemd").iterdir() if path.suffix not in (".md", ".yml"))
 SERVICES = [path for path in UNITS if path.suffix == ".service"]
 EXPOSURE_MAX = 3.0
 

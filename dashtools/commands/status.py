@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,11 +23,48 @@ STATES = ("ready", "claimed", "delayed", "complete", "failed")
 
 @click.command()
 @common
-def command(session: Session) -> None:
+@click.option("--watch", "is_watching", is_flag=True, help="Show it again and again until interrupted.")
+@click.option("--every", "every_s", type=click.FloatRange(0.1), default=2.0, show_default=True, help="With --watch: s.")
+@click.option("--prometheus", type=click.Path(path_type=Path), metavar="FILE", help="Write metrics to FILE instead.")
+def command(session: Session, is_watching: bool, every_s: float, prometheus: Path | None) -> None:
     """Show how much is ready, claimed, delayed, complete and failed by type, the oldest, the rate, and who works.
 
     The rate is that of the last 15 minutes; what is left is what is pending at that rate, without children to come.
     """
+    if prometheus is not None:
+        _write_metrics(session, prometheus)
+    elif is_watching:
+        _watch(session, every_s)
+    else:
+        _show(session)
+
+
+def _write_metrics(session: Session, file: Path) -> None:
+    """The textfile is replaced as a whole, and is as it was when the spool is away: its age tells."""
+    from dashtools.commands._metrics import exposition
+    from dashtools.files import write_whole
+
+    write_whole(file, exposition(session).encode())
+
+
+def _watch(session: Session, every_s: float) -> None:
+    """Again and again on one screen, or a block after the other where stdout is no terminal; a lost share is told."""
+    from dashtools.errors import TryLater
+    from dashtools.notices import notices
+
+    with notices([], 0) as wait:  # a busy spool would wake it all the time
+        while True:
+            if sys.stdout.isatty() and not session.as_json:
+                click.echo("\033[H\033[2J", nl=False)
+            try:
+                _show(session)
+            except TryLater as error:
+                click.echo(str(error), err=True)
+            sys.stdout.flush()
+            wait(every_s)
+
+
+def _show(session: Session) -> None:
     from dashtools.times import utc_now
 
     now = utc_now()
