@@ -135,3 +135,17 @@ def test_vueroids_samples_are_a_slot_a_position(tmp_path, timed_mp4, clip_facts)
     first = track.fixes[0]
     assert (first.latitude, first.longitude) == (pytest.approx(47.625), pytest.approx(-122.1625, abs=1e-5))
     assert (first.speed_mps, first.altitude_m, first.utc) == (20.0, 321.0, None)
+
+
+def test_a_roves_samples_are_minutes_and_knots(tmp_path, timed_mp4, clip_facts):
+    def rove(latitude: float, day: int = 15) -> bytes:
+        return struct.pack("<2d4xH6B4x", latitude, -12209.75, 20, 24, 1, day, 10, 20, 30)
+
+    path = tmp_path / "a.MP4"
+    path.write_bytes(timed_mp4(b"ssmd", b"meta", [rove(4294967295.0), rove(4737.5), rove(4737.5, day=99)]))
+    fixes = TimedTrackGps().read(path, clip_facts()).fixes
+    assert [(fix.t_ms, fix.is_valid, fix.utc) for fix in fixes] == [
+        (0, False, "2024-01-15T10:20:30Z"), (1000, True, "2024-01-15T10:20:30Z"),
+    ]  # fmt: skip
+    assert (fixes[1].latitude, fixes[1].longitude) == (pytest.approx(47.625), pytest.approx(-122.1625))
+    assert fixes[1].speed_mps == pytest.approx(20 * 1852 / 3600)
