@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -260,3 +263,12 @@ def test_what_a_killed_worker_left_is_cleared_and_what_a_living_one_uses_is_not(
         assert first.is_dir() and second.is_dir() and first != second
         assert not (tmp_path / "dead").exists()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_two_devices_over_http_and_two_on_files_do_each_task_once_whoever_is_killed():
+    script = Path(__file__).resolve().parent / "benchmarks" / "http_and_files.py"
+    environ = {**os.environ, "PYTHONPATH": str(script.parents[2])}
+    command = [sys.executable, str(script), "--tasks", "100", "--kill-every", "1", "--most", "300"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -117,3 +117,16 @@ def test_a_storage_that_is_away_is_503_and_a_missing_file_404(clip):
     clip.roots["shed_nas"].rename(clip.folder / "unplugged")
     answer = clip.get(clip.clip_url)
     assert answer.status_code == 503 and answer.headers["retry-after"] == "30"
+
+
+def test_seeking_in_a_file_of_two_gigabytes_reads_only_what_is_asked_for(clip, monkeypatch):
+    with open(clip.clip_file, "r+b") as file:
+        file.truncate(2 << 30)
+        file.seek((2 << 30) - 10)
+        file.write(b"0123456789")
+    read, real = [], os.pread
+    monkeypatch.setattr(os, "pread", lambda fd, size, at: (read.append((at, size)), real(fd, size, at))[1])
+    answer = clip.get(clip.clip_url, headers={"range": f"bytes={(2 << 30) - 10}-"})
+    assert (answer.status_code, answer.content) == (206, b"0123456789")
+    assert clip.get(clip.clip_url, headers={"range": "bytes=1073741824-1073741827"}).content == bytes(4)
+    assert sum(size for at, size in read) == 14
