@@ -99,6 +99,7 @@ _FREE = Leaf("object")
 _FLAG = Leaf("flag")
 _TYPES = Leaf("texts", choices=TASK_TYPES)
 _FOLDER = Leaf("text", pattern=r"(?!/)(?!.*(^|/)\.\.(/|$)).+")
+_HOURS = r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d"
 _MODEL = Leaf("text", pattern=r".*(?<!\.pt)(?<!\.pth)", nullable=True)
 
 GLOBAL_SHAPE: Json = {
@@ -169,6 +170,8 @@ SHARED_SHAPE: Json = {
             "profile": _TEXT,
             "task_types": _TYPES,
             "capabilities": _FREE,
+            "quiet_hours": Leaf("text", pattern=_HOURS, nullable=True),
+            "yields_gpu": _FLAG,
             "processing": PROCESSING_SHAPE,
         }
     },

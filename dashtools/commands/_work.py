@@ -33,11 +33,21 @@ def work(session: Session, task_types: Sequence[str], mode: str, words: Sequence
     from dashtools.commands._stages import stage_tools
 
     worker = worker_for(session, task_types, stage_tools(session.config))
-    if words:
-        worker.run_entries([entry_for(session, word) for word in words])
-    else:
-        worker.run(mode)
+    with _courteous(session):
+        if words:
+            worker.run_entries([entry_for(session, word) for word in words])
+        else:
+            worker.run(mode)
     return status_after(worker)
+
+
+def _courteous(session: Session) -> contextlib.AbstractContextManager[None]:
+    """While it holds, this worker ends when its device is wanted by others."""
+    from dashtools.devices.registry import adapter_for
+    from dashtools.devices.yielding import yielding
+
+    device = adapter_for(session.spool, session.config)
+    return yielding(device.wanted_elsewhere) if device.device_type == "rtx_4090" else contextlib.nullcontext()
 
 
 def status_after(worker: Worker) -> int:

@@ -110,6 +110,10 @@ class QueueDevice(DeviceAdapter):
         """What is wrong with this device, a sentence each; [] when it is well."""
         return []
 
+    def wanted_elsewhere(self) -> str | None:
+        """Why this device should leave its machine to others now; None while it need not."""
+        return None
+
     def own_metrics(self) -> Json:
         """What only this kind of device measures."""
         return {}

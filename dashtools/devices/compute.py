@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from dashtools.devices.adapter import QueueDevice
+from dashtools.devices.yielding import is_quiet, local_time
 from dashtools.model import Json, Task
 
 JETSON_HOT_C = 85.0  # the Jetson Nano throttles at 97 °C (NVIDIA thermal design guide); leave room
@@ -36,6 +37,17 @@ class RTX4090Adapter(QueueDevice):
     """Detects and reads; wants a driver that answers and a cool card."""
 
     device_type = "rtx_4090"
+
+    def wanted_elsewhere(self) -> str | None:
+        """Quiet hours, or a process of another program that computes on the card."""
+        hours = self.config.device.get("quiet_hours")
+        if is_quiet(hours, local_time()):
+            return f"these are the quiet hours of this device ({hours})"
+        others = [pid for pid in self._users() if not self.machine.is_ours(pid)]
+        return f"process {others[0]} wants the graphics card" if others else None
+
+    def _users(self) -> list[int]:
+        return self.machine.gpu_users() if self.config.device.get("yields_gpu", True) else []
 
     def ailments(self) -> list[str]:
         """No card, a driver that does not answer, or too hot."""

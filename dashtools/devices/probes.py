@@ -19,6 +19,8 @@ _CORAL_TOPS = 4
 _ARCHITECTURES = {"aarch64": "arm64", "AMD64": "x86_64"}
 _NVIDIA_SMI = ("nvidia-smi", "--query-gpu=name,memory.total,temperature.gpu", "--format=csv,noheader,nounits")
 
+_NVIDIA_USERS = ("nvidia-smi", "--query-compute-apps=pid", "--format=csv,noheader")
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -52,14 +54,28 @@ class Machine:
         return asked
 
     def _nvidia_smi(self) -> Json | None:
-        program = shutil.which(_NVIDIA_SMI[0])
+        said = self._asked(_NVIDIA_SMI)
+        return None if said is None else parse_nvidia_smi(said)
+
+    def _asked(self, argv: tuple[str, ...]) -> str | None:
+        program = shutil.which(argv[0])
         if program is None or self.root != Path("/"):
             return None
         try:
-            said = subprocess.run([program, *_NVIDIA_SMI[1:]], capture_output=True, text=True, timeout=20)
+            said = subprocess.run([program, *argv[1:]], capture_output=True, text=True, timeout=20)
         except (OSError, subprocess.TimeoutExpired):
             return None  # a hung driver is no card for us
-        return parse_nvidia_smi(said.stdout) if said.returncode == 0 else None
+        return said.stdout if said.returncode == 0 else None
+
+    def gpu_users(self) -> list[int]:
+        """Processes that compute on an NVIDIA card; nobody where its driver does not say."""
+        said = self._asked(_NVIDIA_USERS)
+        return [] if said is None else [int(line) for line in said.splitlines() if line.strip().isdigit()]
+
+    def is_ours(self, pid: int) -> bool:
+        """Does a process run one of our commands? One that ended meanwhile wants nothing, as ours do."""
+        words = self._text(f"proc/{pid}/cmdline").split("\0")
+        return words == [""] or any(word.rpartition("/")[2].startswith("dc-") for word in words[:3])
 
     def coral_count(self) -> int:
         """Coral TPUs on USB and PCIe."""

@@ -142,15 +142,17 @@ def of_archiving(folder: Path, kills: int, dice: random.Random) -> list[str]:
     before = [word for t in ("INGEST", "PREPROCESS", "HEAVY_PROCESS") for word in ("--type", f"{t}_VIDEO")]
     for name, *words in (("doctor", "--init"), ("ingest", "--publish-only", str(clip.parent)), ("run", *before)):
         subprocess.run([sys.executable, str(ROOT.parent / "bin" / f"dc-{name}"), *words], check=True)
-    started = time.monotonic()
-    _archive(spool_path)
-    whole_s = time.monotonic() - started
     spool, faults, done = Spool.open(spool_path), [], 0
+    _archive(spool_path)
+    spool.requeue(next(iter(spool.completed("ARCHIVE_VIDEO"))))
+    started = time.monotonic()
+    _archive(spool_path)  # the first took longer: it loads its libraries
+    whole_s = time.monotonic() - started
     data = next((folder / "data").iterdir())
     while done < kills:
         if next(spool.pending("ARCHIVE_VIDEO"), None) is None:
             spool.requeue(next(iter(spool.completed("ARCHIVE_VIDEO"))))
-        done += killed(lambda: _archive(spool_path), dice.uniform(0.0, 1.1 * whole_s))
+        done += killed(lambda: _archive(spool_path), dice.uniform(0.0, whole_s))
         faults += _unsound(spool, data) + (["archive: the original changed"] if sha256_of(clip) != original else [])
     _archive(spool_path)
     faults += _unsound(spool, data)
