@@ -152,6 +152,19 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture
+def pages_of(chromium: Any) -> Any:
+    """The pages of another server, by its URL."""
+
+    def opened(url: str) -> Pages:
+        chromium.get("about:blank")
+        found = Pages(url, None, chromium)
+        found.outside(), found.complaints()
+        return found
+
+    return opened
+
+
+@pytest.fixture
 def pages(served: tuple[str, Any], chromium: Any) -> Iterator[Pages]:
     """The pages, with nothing noted yet; afterwards nothing may have left this machine or reached the console."""
     found = Pages(*served, chromium)

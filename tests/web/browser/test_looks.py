@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-WIDTHS = {"desktop": 1280, "phone": 390}
+PICTURES = os.environ.get("DASHTOOLS_SCREENSHOTS")
+LOOKS = [(1280, "light"), (390, "dark"), *([(1280, "dark"), (390, "light")] if PICTURES else [])]
 TABLES = ["dash", "dash/sightings", "dash?sql=select+1"]
 AXE = """
 const done = arguments[arguments.length - 1];
@@ -38,8 +39,7 @@ def paths_of(pages) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize(("width", "theme"), LOOKS, ids=[f"{width}-{theme}" for width, theme in LOOKS])
 def test_each_page_fits_and_is_accessible(pages, width, theme):
     axe = axe_source()
     for name, path in paths_of(pages).items():
@@ -89,8 +89,7 @@ def axe_source() -> str | None:
 
 def shoot(pages, name: str) -> None:
     """A picture of the whole page, for people, where DASHTOOLS_SCREENSHOTS names a folder."""
-    folder = os.environ.get("DASHTOOLS_SCREENSHOTS")
-    if folder:
+    if PICTURES:
         asked = {"format": "png", "captureBeyondViewport": True}
         shot = pages.driver.execute_cdp_cmd("Page.captureScreenshot", asked)
-        (Path(folder) / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
+        (Path(PICTURES) / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
