@@ -78,6 +78,8 @@ class Compactor:
         seen = leaves.look(self._files, path)
         if not seen.loose and not seen.loose_rows and not seen.marks and len(seen.packs) < 2:
             return None
+        if self._activate(seen):
+            seen = leaves.look(self._files, path)
         if not self._is_finished(seen):
             return None
         going, moved = leaves.in_flight(self._files, seen), seen.told()
@@ -90,6 +92,8 @@ class Compactor:
             content = packs.to_bytes(batch.records(), moved)
         except _Unfinished:
             return None
+        if batch.bare and not batch.bare.isdisjoint(self._files.names(path)):
+            return None  # their rows came after we had looked; a complete record's are there before it
         done = Compacted(path, records=len(batch.names), size_bytes=len(content), left=batch.left)
         kept = self._same(seen, content)
         if kept is None:
@@ -97,14 +101,20 @@ class Compactor:
         done.removed = self._remove(seen, batch, going, kept)
         return done
 
-    def _is_finished(self, seen: Leaf) -> bool:
-        """Is no attempt of the loose records half done? Committed ones are finished first."""
-        keys = {name.rpartition(".a")[0]: name for name in seen.loose}
+    def _activate(self, seen: Leaf) -> bool:
+        """Finishes committed attempts of the loose records; was there any?"""
+        found = False
         for name in self._files.names("staging"):
             key, attempt = layout.parse_staging(name) or ("", 0)
             record = next((n for n in seen.loose if n.startswith(f"{key}.a{attempt:02d}.")), None) if key else None
             if record is not None:
                 self._spool.activate(f"staging/{name}", f"{seen.path}/{record}")
+                found = True
+        return found
+
+    def _is_finished(self, seen: Leaf) -> bool:
+        """Is no attempt of the loose records half done?"""
+        keys = {name.rpartition(".a")[0] for name in seen.loose}
         return not any((layout.parse_staging(name) or ("",))[0] in keys for name in self._files.names("staging"))
 
     def _same(self, seen: Leaf, content: bytes) -> str | None:
@@ -156,6 +166,8 @@ class _Batch:
         self.orphans: list[str] = []
         """Names of loose rows whose record is packed already."""
         self.left: list[str] = []
+        self.bare: set[str] = set()
+        """Names that the rows of records would have which had none when we looked."""
 
     def records(self) -> Iterator[Packed]:
         """Sorted by name; _Unfinished when one is not activated yet."""
@@ -177,8 +189,10 @@ class _Batch:
         except BadInput as error:
             self.left.append(str(error))
             return None
-        if lines is None and (before := self._seen.find(name)) is not None:
-            record = Packed(name, record.record, before.rows)
+        if lines is None:
+            before = self._seen.find(name)
+            record = record if before is None else Packed(name, record.record, before.rows)
+            self.bare |= {rows} if record.rows is None else set()
         self.taken.append(name)
         return record
 

@@ -65,11 +65,15 @@ class Leaf:
             for record in pack if not seen.issuperset(pack.names) else ():
                 if record.name not in seen and packs.stem(record.name) not in moved:
                     seen.add(record.name)
-                    yield record
+                    yield record if record.rows is not None else self.find(record.name) or record
 
     def find(self, name: str) -> Packed | None:
-        """The packed record of a name, whether it counts or not."""
-        return next((found for pack in self.packs.values() if (found := pack.find(name)) is not None), None)
+        """The packed record of a name, whether it counts or not; of two copies the one with rows.
+
+        A packer that looked just before the rows were brought has a copy without them.
+        """
+        copies = [found for pack in self.packs.values() if (found := pack.find(name)) is not None]
+        return max(copies, key=lambda found: found.rows is not None, default=None)
 
 
 def look(files: Files, path: str, names: Collection[str] | None = None) -> Leaf:

@@ -283,3 +283,42 @@ def test_a_pack_is_lines_of_json(filled):
     first, *lines = gzip.decompress((filled.root / done.leaf / done.pack).read_bytes()).splitlines()
     assert len(lines) == 5 and orjson.loads(first)["schema"] == "pack/1"
     assert leaves.look(filled.files, done.leaf).names() == [orjson.loads(line)["name"] for line in lines]
+
+
+@pytest.mark.parametrize("with_rows_first", [True, False])
+def test_of_two_packed_copies_the_one_with_rows_is_kept(spool, with_rows_first):
+    """A packer looked just before the rows were brought, another just after."""
+    finish(spool, "t1")
+    (entry,) = spool.completed()
+    folder, _, name = entry.path.rpartition("/")
+    whole = packs.packed(name, spool.files.read(entry.path), ROWS)
+    bare = packs.Packed(name, whole.record, None)
+    for number, record in enumerate([whole, bare] if with_rows_first else [bare, whole]):
+        spool.files.write(f"{folder}/pack~{number:016d}.jsonl.gz", packs.to_bytes([record], {}))
+    spool.files.unlink(entry.path)
+    spool.files.unlink(layout.rows_beside(entry.path))
+    assert spool.rows(entry) == ROWS
+    assert [record.rows_bytes() for record in leaves.look(spool.files, folder).packed()] == [ROWS]
+    pack_all(spool)
+    assert spool.rows(entry) == ROWS and len(files_of(spool)) == 1
+
+
+def test_a_leaf_is_left_alone_whose_rows_came_after_the_look(spool, put, monkeypatch):
+    put(spool)
+    claim, other = spool.claim(spool.scanner(["TEST"], {})), Spool.open(spool.root)
+    activate = spool.activate
+    monkeypatch.setattr(spool, "activate", lambda *_: None)
+    path = spool.commit(claim, with_changes(claim.task, state="complete", completed_at="x"), rows=ROWS)
+    names = other.files.names
+
+    def activated_after_the_first_look(folder):
+        found = names(folder)
+        if folder.startswith("complete/TEST/") and folder.count("/") == 5:
+            monkeypatch.setattr(other.files, "names", names)
+            activate(layout.staging_folder(claim.entry.key, 1), str(path.relative_to(spool.root)))
+        return found
+
+    monkeypatch.setattr(other.files, "names", activated_after_the_first_look)
+    folder = str(path.relative_to(spool.root)).rpartition("/")[0]
+    assert Compactor(other).compact(folder) is None
+    assert pack_all(other)[0].records == 1 and spool.rows(next(spool.completed())) == ROWS
