@@ -18,7 +18,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 FILL_S = 20.0
 LATENCY_S = 2.0
@@ -290,19 +290,18 @@ def after_a_kill(make: Callable, folder: str) -> str:
     return "held" if make(folder).left() else "lost"
 
 
-def lines(name: str, make: Callable, place: str, depth: int, seconds: float, processes: list[int]) -> list[dict]:
-    """What is said of one queue."""
+def lines(name: str, make: Callable, place: str, depth: int, seconds: float, processes: list[int]) -> Iterator[dict]:
+    """What is said of one queue, as it is measured."""
     count, puts = put(make, place, depth)
-    found = [{"name": name, "depth": count, "puts_per_s": puts, "killed": after_a_kill(make, f"{place}-kill")}]
+    yield {"name": name, "depth": count, "puts_per_s": puts, "killed": after_a_kill(make, f"{place}-kill")}
     made = count
     turns = [{"processes": number, "latency_ms": 0} for number in processes]
     turns += [{"processes": 1, "latency_ms": latency_ms} for latency_ms in (1, 5) if make.is_of_files]
     for turn in turns:
         latency_s = turn["latency_ms"] / 1000
         done = together(make, place, turn["processes"], LATENCY_S if latency_s else seconds, latency_s)
-        found.append({"name": name, **turn, **done})
+        yield {"name": name, **turn, **done}
         made += put(make, place, done["done"], made)[0]
-    return found
 
 
 def main() -> None:
@@ -311,11 +310,10 @@ def main() -> None:
     for name, make in PEERS.items():
         place = f"{folder}/{name.replace(' ', '-')}"
         try:
-            found = lines(name, make, place, depth, seconds, processes)
-        except Exception as error:
-            found = [{"name": name, "error": repr(error)}]
-        for line in found:
-            print(json.dumps(line), flush=True)
+            for line in lines(name, make, place, depth, seconds, processes):
+                print(json.dumps(line), flush=True)
+        except Exception as error:  # one that several processes have broken
+            print(json.dumps({"name": name, "error": repr(error)}), flush=True)
         for path in (place, f"{place}-kill"):
             shutil.rmtree(path, ignore_errors=True)
 
