@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from dashtools.backends.boxes import Box, walk
 from dashtools.backends.gps import readers
-from dashtools.backends.mp4 import check_container
+from dashtools.backends.mp4 import OPENING_BOXES, check_container
 from dashtools.backends.mpegts import SEARCHED_BYTES, STRIDES, find_sync, is_transport_stream, private_payloads
 from dashtools.backends.timed_samples import metadata_tracks, samples
 from dashtools.errors import UnreadableClip
@@ -29,6 +29,7 @@ MAX_ENTRIES = 400
 HEAD_BYTES = 96
 MARKS = (b"freeGPS ", b"LIGOGPSINFO", b"$GPRMC", b"$GNRMC", b"GNRMC,", b"$V02", b"####", b"GPS ", b"\xa9xyz")
 SCAN_BYTES = 32 << 20
+HEAD_SHOWN = re.compile(r"\bbytes(?: [0-9a-f]{2})+\b")  # the first bytes, which may be anything
 FIXED_WORDS = re.compile(rb"freeGPS |LIGOGPSINFO|\$?G[PN](?:RMC|GGA)|normal:|Pittasoft|[A-Z]{4,}")
 
 
@@ -99,15 +100,22 @@ def _container(path: Path) -> Json:
     try:
         said = check_container(path)
     except UnreadableClip as error:
-        return {"format": None, "findings": [error.reason], "pictures": None}
+        return {"format": None, "findings": [HEAD_SHOWN.sub("bytes", error.reason)], "pictures": None}
     return {"format": said.format, "findings": list(said.findings), "pictures": said.video_samples}
 
 
 def _tree(stream: BinaryIO, start: int, end: int, depth: int) -> list[Json]:
     boxes, stopped = walk(stream, start, end)
+    if depth == 0 and not any(box.type in OPENING_BOXES for box in boxes):
+        return []  # text can look like a box: its letters are nobody's structure
     out: list[Json] = []
     for box in boxes[:MAX_ENTRIES]:
-        entry: Json = {"type": box.name, "offset": box.start, "size_bytes": box.end - box.start, "is_cut": box.is_cut}
+        entry: Json = {
+            "type": box.name,
+            "offset": box.start,
+            "size_bytes": None if box.is_cut else box.end - box.start,
+            "is_cut": box.is_cut,
+        }
         if box.type in PARENTS and depth < MAX_DEPTH:
             body = box.body + (4 if box.type == b"meta" else 0)
             inner = _tree(stream, body, box.payload_end(end), depth + 1)

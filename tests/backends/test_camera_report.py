@@ -80,7 +80,17 @@ def test_garbage_has_a_report_and_its_digits_are_hidden(tmp_path, content):
     path = tmp_path / "a.mp4"
     path.write_bytes(content + b"freeGPS 52.190 20.789 $GPRMC,4711")
     text = json.dumps(report(path))
-    assert "52.190" not in text and "4711" not in text
+    assert "52.190" not in text and "GPRMC,4711" not in text
+
+
+@pytest.mark.parametrize("head", [b"52.19058,20.78948\n", b"N:52 E:20\n"])
+def test_the_head_of_a_text_is_neither_a_box_nor_shown(tmp_path, head):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(head * 50)
+    said = report(path)
+    assert said["boxes"] == [] and "size_bytes" in said
+    for k in range(len(head) - 3):
+        assert head[k : k + 4].hex(" ") not in json.dumps(said) and head[k : k + 4].decode() not in json.dumps(said)
 
 
 def test_a_name_that_is_no_utf8_has_a_pattern_too(tmp_path):
