@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,12 @@ _THREADS = 4  # fixed, because x264's output depends on it
 _X265 = "bframes=0:keyint=60:pools=4:frame-threads=1:log-level=error"
 _RENDER_NODE = "/dev/dri/renderD128"
 _TRY_S = 30.0
+_DEVICES: Mapping[str, tuple[str, ...]] = {
+    "nvenc": ("/dev/nvidia[0-9]*", "/dev/dxg"),  # dxg: WSL 2
+    "qsv": ("/dev/dri/renderD*",),
+    "vaapi": ("/dev/dri/renderD*",),
+    "v4l2m2m": ("/dev/video*", "/dev/nvhost-*"),
+}
 _COMMON: Mapping[str, Any] = {"bf": 0, "g": SEEK_FRAMES}
 
 
@@ -64,11 +71,16 @@ class Chosen:
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
+def has_device(name: str) -> bool:
+    """Is there a device that an encoder of this name could work on? Spares the try where there certainly is none."""
+    return any(glob.glob(pattern) for kind, patterns in _DEVICES.items() if kind in name for pattern in patterns)
+
+
 def choose(program: Path, codec: str) -> Chosen:
     """The first hardware encoder of a codec that encodes a few pictures here; the software one where none does."""
     refused: dict[str, str] = {}
     for encoder in HARDWARE[codec]:
-        reason = _trouble(program, encoder)
+        reason = _trouble(program, encoder) if has_device(encoder.name) else "no such device"
         if reason is None:
             return Chosen(encoder, refused)
         refused[encoder.name] = reason

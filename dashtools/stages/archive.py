@@ -83,7 +83,7 @@ def _style(context: StageContext) -> CopyStyle:
     duration_s = ingest.get("container", {}).get("duration_s") or 0.0
     return CopyStyle(
         codec=str(context.settings.get("archive_codec", "h264")),
-        is_hardware_allowed=context.settings.get("archive_encoder", "auto") == "auto",
+        is_hardware_allowed=context.settings.get("archive_encoder") == "auto",
         subtitles=to_srt(track, ingest.get("recorded_at"), round(1000 * duration_s)),
         blank_ms=track.withheld,
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dashtools.backends import ffmpeg as backend
+from dashtools.backends import video_encoders
 from dashtools.backends.decode import PyavDecoder
 from dashtools.backends.ffmpeg import FfmpegEncoder, find_ffmpeg
 from dashtools.backends.video_encoders import HARDWARE, SOFTWARE, VideoEncoder, choose
@@ -63,6 +64,12 @@ def broken_clip(clip, tmp_path_factory):
     return path
 
 
+@pytest.fixture(autouse=True)
+def devices(monkeypatch):
+    """Every device is there; whether an encoder works is for the program to say."""
+    monkeypatch.setattr(video_encoders, "has_device", lambda name: True)
+
+
 def codec_of(path):
     return PyavDecoder().facts(path).codec
 
@@ -83,6 +90,12 @@ def test_where_none_works_software_does_it_and_each_reason_is_told(tmp_path, cap
     assert names == ["ffmpeg-libx264"] * 2
     (line,) = [r.message for r in caplog.records if "made by libx264" in r.message]
     assert all(f"{e.name}: Cannot load libhardware.so.1" in line for e in HARDWARE["h264"])
+
+
+def test_where_there_is_no_device_nothing_is_tried(tmp_path, monkeypatch):
+    monkeypatch.setattr(video_encoders, "has_device", lambda name: "nvenc" not in name)
+    found = choose(pretending(tmp_path, "h264_nvenc", "h264_qsv"), "h264")
+    assert found.encoder.name == "h264_qsv" and found.refused == {"h264_nvenc": "no such device"}
 
 
 def test_hardware_is_not_even_tried_unless_it_is_allowed(tmp_path, clip):
