@@ -106,8 +106,8 @@ def attempt(
             ending = _ended_by(spool, claim, trouble, rules, time.monotonic() - started)
         if out is not None:  # the claim could still be given back, so its commit does not stand
             shutil.rmtree(out, ignore_errors=True)
-        if storage:
-            room_was_refused(spool, storage, root, ending.error)
+        if isinstance(trouble, OutputRefused) and (storage or trouble.storage):
+            room_was_refused(spool, storage or str(trouble.storage), root, trouble)
         return ending
 
 

@@ -85,6 +85,8 @@ class OutputRefused(DashtoolsError):
 
     exit_status = 73
     becomes = "wait"
+    storage: str | None = None
+    """The storage that refused, where that is known only here."""
 
 
 class TryLater(DashtoolsError):

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import orjson
 
 from dashtools.config import Config, Storage
-from dashtools.errors import BadInput, InputMissing, TryLater
+from dashtools.errors import BadInput, InputMissing, OutputRefused, TryLater
 from dashtools.files import refusals, write_whole
 from dashtools.model import FileRef
 
@@ -98,8 +98,12 @@ def output_folder(config: Config, kind: str) -> tuple[Storage, Path]:
     storage = config.storage_for(kind)
     root = mounted_root(storage)
     folder = inside(root, storage.kinds.get(kind, kind))
-    with refusals(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with refusals(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OutputRefused as error:
+        error.storage = storage.name
+        raise
     return storage, folder
 
 

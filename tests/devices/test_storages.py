@@ -117,3 +117,15 @@ def test_a_storage_that_cannot_be_written_refuses_outputs(config, monkeypatch):
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(OutputRefused, match="Read-only"):
         output_folder(config, "archive")
+
+
+def test_a_folder_that_cannot_be_made_names_its_storage(host, monkeypatch):
+    _, config = host("all_in_one")
+
+    def full(path, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(OutputRefused) as caught:
+        output_folder(config, "archive")
+    assert caught.value.storage == "shed_nas"
