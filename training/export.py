@@ -56,7 +56,7 @@ def facts(onnx_path: Path, min_score: float) -> dict[str, object]:
     """What dashtools must know to run the file."""
     return {
         "name": "dashtools-proposer",
-        "version": "1",
+        "version": "2",
         "license": "MIT",
         "files": {onnx_path.name: hashlib.sha256(onnx_path.read_bytes()).hexdigest()},
         "opset": OPSET,

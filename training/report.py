@@ -113,12 +113,14 @@ class Proposer:
 
 
 class Baseline:
-    """A YOLO detector through dashtools' own backend; it knows its input size."""
+    """A detector of one input size through dashtools' own backend: a YOLO export or our own .tflite."""
 
     def __init__(self, path: Path) -> None:
         from dashtools.backends.onnx import OnnxHeadsDetector, OnnxPlateDetector
+        from dashtools.backends.tflite import TflitePlateDetector
 
-        self.detector = (OnnxHeadsDetector if path.stem.endswith("-heads") else OnnxPlateDetector)(path)
+        kind = OnnxHeadsDetector if path.stem.endswith("-heads") else OnnxPlateDetector
+        self.detector = (TflitePlateDetector if path.suffix == ".tflite" else kind)(path)
 
     def boxes(self, bgr: NDArray[np.uint8], width: int, height: int) -> NDArray[np.float32]:
         found = self.detector.detect(bgr, 0.02)
@@ -189,7 +191,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("shared", type=Path)
     parser.add_argument("onnx", type=Path)
-    parser.add_argument("--baseline", type=Path, help="a YOLO export measured beside it")
+    parser.add_argument("--baseline", type=Path, help="a YOLO export or a .tflite measured beside it")
     parser.add_argument("--only-held-back", action="store_true")
     given = parser.parse_args()
     cv2.setNumThreads(1)
