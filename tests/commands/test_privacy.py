@@ -14,6 +14,7 @@ from dashtools.commands._run import status_of
 from dashtools.commands.privacy import command
 from dashtools.config import load
 from dashtools.devices.pins import pin
+from dashtools.files import write_whole
 from dashtools.index import store
 from dashtools.index.refresh import rebuild, refresh
 from dashtools.model import ChildTask, FileRef, Task, with_changes
@@ -118,7 +119,7 @@ class Street:
 
     def run(self, *words):
         host = orjson.loads(self.library.host_file.read_bytes())
-        self.library.host_file.write_bytes(orjson.dumps({**host, "global": {"privacy": self.privacy}}))
+        write_whole(self.library.host_file, orjson.dumps({**host, "global": {"privacy": self.privacy}}))
         shared = ["--spool", str(self.root / "spool"), "--config", str(self.library.host_file), "--json"]
         return status_of(command, "dc-privacy", [*words, *shared])
 
