@@ -17,11 +17,9 @@ spec.loader.exec_module(guest)
 
 pytestmark = pytest.mark.slow
 EVENTS = 12
-REMOUNT = {
+REMOUNT = {  # not on CIFS: Linux 6.1 hung when a mount in use was taken away and mounted again
     "nfs42": "mount -t nfs -o vers=4.2,hard,lookupcache=positive,nosharecache 127.0.0.2:/ /mnt/b",
     "nfs3": "mount -t nfs -o vers=3,hard,lookupcache=positive,nosharecache 127.0.0.1:/mnt/srv/x /mnt/b",
-    "cifs": "mount -t cifs //127.0.0.1/q /mnt/b -o "
-    "guest,uid=0,gid=0,vers=3.1.1,nosharesock,hard,serverino,cache=strict,actimeo=1,closetimeo=0",
 }
 JOB = """
 export DASHTOOLS_DATA=/dev/shm/data
@@ -29,9 +27,7 @@ dc-doctor --init --spool /mnt/a/spool > /dev/null || exit 1
 dc-doctor share --spool /mnt/b/spool --host-id right --json > /dev/shm/right 2> /dev/null &
 dc-doctor share --spool /mnt/a/spool --host-id left --json || exit 2
 wait
-umount -l /mnt/b && sleep 1 && {remount} || exit 3
-dc-bench soak --json --kills {events} --seed 5 --pause 0.8 --mounts /mnt/a /mnt/b \\
-    --remount "umount -l /mnt/b; sleep 1; {remount}"
+dc-bench soak --json --kills {events} --seed 5 --pause 0.8 --mounts /mnt/a /mnt/b {remount}
 """
 
 
@@ -42,7 +38,8 @@ def test_a_real_share_keeps_every_task_whoever_dies(netfs):
     why = guest.missing(netfs)
     if why:
         pytest.skip(why)
-    ended = guest.run(netfs, JOB.format(events=EVENTS, remount=REMOUNT[netfs]), timeout_s=300)
+    remount = f"--remount 'umount -l /mnt/b; sleep 1; {REMOUNT[netfs]}'" if netfs in REMOUNT else ""
+    ended = guest.run(netfs, JOB.format(events=EVENTS, remount=remount), timeout_s=300)
     assert ended.status == 0, ended.console[-3000:] + ended.log[-3000:]
     lines = [json.loads(line) for line in ended.log.splitlines() if line.startswith('{"')]
     grades = {line["what"]: line["grade"] for line in lines if line["type"] == "finding"}
