@@ -38,7 +38,7 @@ ENDINGS: dict[int, type[ProcessingError] | type[OutputRefused] | type[TryLater]]
     64: BackendUnavailable,  # called wrongly: the next task would fare no better
     65: BadInput,
     66: InputMissing,
-    69: BackendUnavailable,
+    69: TryLater,  # what this task needs is away; another may fare better
     73: OutputRefused,
     74: OutputRefused,
     75: TryLater,
